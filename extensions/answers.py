@@ -1,0 +1,80 @@
+"""Refuses a wrong answer with one sentence, however it was given.
+
+At the prompt Copier says what a validator says; for `--data`, `--data-file` and `settings.yml` it
+ends in a traceback. The rules stand once, in `copier.yml`; here they are asked a moment earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from copier.errors import UserMessageError
+from copier_template_extensions import ContextHook
+from jinja2 import Environment, UndefinedError
+
+QUESTIONS = Path(__file__).parent.parent / "copier.yml"
+
+Context = MutableMapping[str, Any]
+
+
+def problem(environment: Environment, question: dict[str, Any], name: str, context: Context) -> str:
+    """Return why `context[name]` is no answer to the question, or an empty string."""
+
+    def render(text: str) -> str:
+        return environment.from_string(text).render(**context)
+
+    answer = context[name]
+    kind = question.get("type", "str")
+    if kind == "int" and not str(answer).removeprefix("-").isdecimal():
+        return f"{answer!r} is no whole number"
+    if kind == "str" and not isinstance(answer, str | int | float):
+        return f"{answer!r} is no text"
+    if "choices" in question:
+        choices = question["choices"]
+        offered = yaml.safe_load(render(choices)) if isinstance(choices, str) else choices
+        values = {
+            str(choice["value"]) if isinstance(choice, dict) else str(choice): choice
+            for choice in offered.values()
+        }
+        choice = values.get(str(answer))
+        if choice is None:
+            return f"{answer!r} is not offered; choose one of {', '.join(values)}"
+        if isinstance(choice, dict) and (refusal := render(choice["validator"])):
+            return f"{answer!r} cannot be had: {refusal}"
+    cast = int(answer) if kind == "int" else answer
+    return environment.from_string(question.get("validator", "")).render(**{**context, name: cast}).strip()
+
+
+class Answers(ContextHook):
+    """Looks at what was given from outside while Copier asks its questions."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        questions = yaml.safe_load(QUESTIONS.read_text("utf-8"))
+        self.questions = {name: q for name, q in questions.items() if not name.startswith("_")}
+        self.checking = False
+
+    def hook(self, context: Context) -> None:
+        """Raise `UserMessageError` for the first given answer that its question does not allow.
+
+        An answer whose rule needs a later one is looked at again once that is known.
+        """
+        if self.checking or str(context.get("_copier_phase")) != "prompt":
+            return
+        conf = context["_copier_conf"]
+        given = {**conf["settings"].defaults, **conf["user_defaults"], **conf["data"]}
+        self.checking = True
+        try:
+            for name in given.keys() & self.questions.keys():
+                known = {**given, **context, name: given[name]}
+                try:
+                    wrong = problem(self.environment, self.questions[name], name, known)
+                except UndefinedError:
+                    continue
+                if wrong:
+                    raise UserMessageError(f"{name}: {wrong}")
+        finally:
+            self.checking = False

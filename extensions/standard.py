@@ -1,0 +1,99 @@
+"""The organisation's standard as one table, `standard`, for the questionnaire and the templates.
+
+Copier runs this file anew for each version of the template, yet caches what it imports: so it
+imports nothing of its own and finds its data beside itself.
+"""
+
+from __future__ import annotations
+
+import keyword
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from copier.errors import UserMessageError
+from jinja2 import Environment
+from jinja2.ext import Extension
+
+STANDARD = Path(__file__).parent.parent / "standard.toml"
+
+Table = dict[str, Any]
+
+
+def read(path: Path = STANDARD) -> Table:
+    """Return the standard as written; raise `UserMessageError` where it is no TOML."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise UserMessageError(f"{path.name} cannot be read: {error}") from error
+
+
+def reference(name: str, mirror: str, digests: Table) -> str:
+    """Return the reference of a base image: behind the mirror, and by digest where one is pinned.
+
+    `python:3.13-slim` -> `mirror.example.com/hub/python:3.13-slim@sha256:…`
+    """
+    prefix = f"{mirror.rstrip('/')}/" if mirror else ""
+    digest = f"@{digests[name]}" if name in digests else ""
+    return f"{prefix}{name}{digest}"
+
+
+def image(base: Table, python: str, standard: Table) -> Table:
+    """Return what a service needs to know of one base image for one Python.
+
+    `unavailable` says why it cannot be had, and is empty where it can.
+    """
+    debian = standard["python"][python]["debian"]
+    fields = {
+        "python": python,
+        "debian": debian,
+        "debian_number": standard["debian"][debian],
+    }
+    names = {part: base.get(part, base["runtime"]).format(**fields) for part in ("builder", "runtime")}
+    offered = base.get("pythons", [python])
+    unavailable = "" if python in offered else f"it has no Python {python}, only {' and '.join(offered)}"
+    return {
+        part: reference(name, standard["registry"]["mirror"], standard["digests"])
+        for part, name in names.items()
+    } | {
+        "name": names["runtime"],
+        "digest": standard["digests"].get(names["runtime"], ""),
+        "help": base["help"],
+        "interpreter": base["interpreter"].format(**fields),
+        "moved": base.get("builder", base["runtime"]) != base["runtime"],
+        "packages": base.get("packages", True),
+        "unavailable": unavailable,
+    }
+
+
+def table(standard: Table) -> Table:
+    """Return every choice and image reference that follows from the standard: plain data."""
+    pythons = standard["python"]
+    return {
+        "defaults": standard["defaults"],
+        "poetry": standard["poetry"]["version"],
+        "index": standard["index"]["url"],
+        "images": standard["registry"]["images"],
+        "pythons": {
+            version: {
+                "end_of_life": str(python["end_of_life"]),
+                "retired": python.get("retired", False),
+            }
+            for version, python in pythons.items()
+        },
+        "oldest_python": next(v for v, python in pythons.items() if not python.get("retired")),
+        "bases": {
+            version: {name: image(base, version, standard) for name, base in standard["base"].items()}
+            for version in pythons
+        },
+        "reserved_modules": sorted(sys.stdlib_module_names | set(keyword.kwlist)),
+    }
+
+
+class Standard(Extension):
+    """Makes the table known as `standard` to every template."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        environment.globals["standard"] = table(read())
