@@ -1,0 +1,91 @@
+"""What the Dockerfile does in Python: `python Dockerfile.py manifest | environment | code`."""
+
+import compileall
+import os
+import pkgutil
+import py_compile
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+LAYER = Path("/layer")
+VENV = LAYER / "app/.venv"
+# 1980-01-02: what a lock decides carries one date on every machine; zip files know none earlier.
+FIRST_DATE = 315619200
+# Bytecode that is valid whatever the files' times, and never stale after an edit in place.
+CHECKED = py_compile.PycInvalidationMode.CHECKED_HASH
+
+
+def manifest() -> None:
+    """Reduce pyproject.toml to what decides the dependencies: the part that poetry.lock fits."""
+    import tomlkit
+
+    file = Path("pyproject.toml")
+    full = tomlkit.parse(file.read_text("utf-8")).unwrap()
+    decides = ("requires-", "dependencies", "optional-dependencies", "group", "source", "extras")
+
+    def reduced(table: dict[str, object]) -> dict[str, object]:
+        return {key: value for key, value in table.items() if key.startswith(decides)}
+
+    kept = {
+        "project": {"name": "service", "version": "0"} | reduced(full["project"]),
+        "dependency-groups": full.get("dependency-groups", {}),
+        "tool": {"poetry": reduced(full["tool"]["poetry"]) | {"package-mode": False}},
+    }
+    file.write_text(tomlkit.dumps(kept), "utf-8")
+    poetry = [sys.executable, "-m", "poetry", "check", "--lock"]
+    if not Path("poetry.lock").exists() or subprocess.run(poetry).returncode:
+        sys.exit("poetry.lock is missing or stale: run 'make lock' and commit it.")
+
+
+def environment() -> None:
+    """Give the environment to this interpreter; compile it and what it imports of the library."""
+    (VENV / "bin/python").unlink()
+    (VENV / "bin/python").symlink_to(sys.executable)
+    (VENV / "pyvenv.cfg").write_text(f"home = {os.path.dirname(sys.executable)}\n")
+    site = str(next(VENV.glob("lib/python*/site-packages")))
+    # In a process of its own: bytecode depends on what else the compiling process has loaded.
+    command = [sys.executable, "-IB", __file__, "imports", site]
+    imported = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    for line in imported.splitlines():
+        source, target = line.split("\t")
+        py_compile.compile(source, f"{LAYER}{target}", invalidation_mode=CHECKED)
+    finish(FIRST_DATE)
+
+
+def imports(site: str) -> None:
+    """Print source and bytecode file of each library module that the installed packages import."""
+    sys.path.append(site)
+    for module in pkgutil.iter_modules([site]):
+        try:
+            __import__(module.name)
+        except BaseException as error:  # some need settings, or what is not installed
+            print(f"{module.name} was not imported: {error!r}", file=sys.stderr)
+    library = sysconfig.get_path("stdlib")
+    specs = [module.__spec__ for module in sys.modules.values() if module.__spec__]
+    for spec in sorted(specs, key=lambda spec: spec.name):
+        if spec.cached and spec.origin and spec.origin.startswith(library):
+            print(spec.origin, spec.cached, sep="\t")
+
+
+def code() -> None:
+    """Compile the application; date it by its commit, or else by its newest file."""
+    newest = max(path.stat().st_mtime for path in LAYER.rglob("*.*"))
+    finish(int(os.environ["SOURCE_DATE_EPOCH"] or newest))
+
+
+def finish(date: int) -> None:
+    """Compile the layer, and make modes and times the same on every machine."""
+    compileall.compile_dir(
+        LAYER, force=True, quiet=2, stripdir=LAYER, prependdir="/", invalidation_mode=CHECKED
+    )
+    for path in [LAYER, *LAYER.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        os.utime(path, (date, date), follow_symlinks=False)
+
+
+if __name__ == "__main__":
+    steps = {"manifest": manifest, "environment": environment, "imports": imports, "code": code}
+    steps[sys.argv[1]](*sys.argv[2:])
