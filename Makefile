@@ -1,0 +1,40 @@
+# `make new DEST=../my-service` makes a service; `make test` proves the template.
+PYTHON ?= python3
+BIN := .venv/bin
+
+POETRY := $(shell sed -n '/^.poetry./,/^$$/s/^version = "\([^"]*\)".*/\1/p' standard.toml)
+
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/.poetry/bin:$(PATH)
+
+.PHONY: help new test test-render test-image lint engine
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
+
+new: .venv/installed ## Make a service: DEST=../my-service [ANSWERS="service_kind=job port=9000" or a file]
+	@$(BIN)/python tasks/new.py "$(DEST)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))
+
+test: .venv/installed ## Prove the template, with real images
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+test-render: .venv/installed ## Prove what it writes: no engine, less than two minutes
+	$(BIN)/pytest --numprocesses auto tests/render
+
+test-image: .venv/installed ## Prove the images alone
+	$(BIN)/pytest tests/image tests/engine
+
+engine: .venv/installed ## Keep a Docker engine for a machine that has none
+	$(BIN)/python -m tests.engine up
+
+.venv/installed: pyproject.toml poetry.lock | .poetry/bin/poetry
+	@echo "Installing what the checkout needs, once ..."
+	@.poetry/bin/python tasks/mirror.py sync
+	@touch $@
+
+.poetry/bin/poetry:
+	@echo "Installing Poetry into .poetry, once ..."
+	@$(PYTHON) -m venv .poetry
+	@.poetry/bin/pip install --quiet --disable-pip-version-check poetry==$(POETRY) poetry-plugin-pypi-mirror plumbum
