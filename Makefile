@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 POETRY := $(shell sed -n '/^.poetry./,/^$$/s/^version = "\([^"]*\)".*/\1/p' standard.toml)
 
-export PATH := $(CURDIR)/$(BIN):$(CURDIR)/.poetry/bin:$(PATH)
+export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 
 .PHONY: help new test test-render test-image lint engine
 

@@ -77,10 +77,11 @@ def commit() -> None:
             say(f"The service is inside the repository {inside}: commit it there.")
             return
         git("init", "--quiet")
-        if not git("config", "user.email", retcode=(0, 1)).strip():
+        if git["-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"].run(retcode=None)[0]:
             say(
-                "git does not know who commits, so nothing is committed: run "
-                f"`git config --global user.email you@example.com && {finish}`."
+                "git does not know who commits, so nothing is committed: run `git config --global "
+                "user.name You && git config --global user.email you@example.com`, "
+                f"then `{finish}`."
             )
             return
         git("add", "--all")

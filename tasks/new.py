@@ -49,6 +49,7 @@ def main() -> None:
     if options.data_file:
         answers = yaml.safe_load(options.data_file.read_text("utf-8"))
     updates = source()
+    print(f"Updates of the service will come from {updates}.", file=sys.stderr)
     try:
         run_copy(
             str(CHECKOUT),
@@ -61,7 +62,6 @@ def main() -> None:
         )
     except UserMessageError as error:
         sys.exit(f"{error}")
-    print(f"\nUpdates will come from {updates}.", file=sys.stderr)
 
 
 if __name__ == "__main__":

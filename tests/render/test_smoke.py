@@ -1,0 +1,3 @@
+def test_x(render):
+    p = render(service_kind="job")
+    assert (p / "Dockerfile").exists()
