@@ -61,7 +61,7 @@ def image(base: Table, python: str, standard: Table) -> Table:
         "digest": standard["digests"].get(names["runtime"], ""),
         "help": base["help"],
         "interpreter": base["interpreter"].format(**fields),
-        "moved": base.get("builder", base["runtime"]) != base["runtime"],
+        "root": base.get("root", True),
         "packages": base.get("packages", True),
         "unavailable": unavailable,
     }
