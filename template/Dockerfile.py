@@ -4,11 +4,13 @@ import compileall
 import os
 import pkgutil
 import py_compile
+import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
+MANIFEST = Path("/manifest")
 LAYER = Path("/layer")
 VENV = LAYER / "app/.venv"
 # 1980-01-02: what a lock decides carries one date on every machine; zip files know none earlier.
@@ -21,8 +23,7 @@ def manifest() -> None:
     """Reduce pyproject.toml to what decides the dependencies: the part that poetry.lock fits."""
     import tomlkit
 
-    file = Path("pyproject.toml")
-    full = tomlkit.parse(file.read_text("utf-8")).unwrap()
+    full = tomlkit.parse(Path("pyproject.toml").read_text("utf-8")).unwrap()
     decides = ("requires-", "dependencies", "optional-dependencies", "group", "source", "extras")
 
     def reduced(table: dict[str, object]) -> dict[str, object]:
@@ -33,10 +34,15 @@ def manifest() -> None:
         "dependency-groups": full.get("dependency-groups", {}),
         "tool": {"poetry": reduced(full["tool"]["poetry"]) | {"package-mode": False}},
     }
-    file.write_text(tomlkit.dumps(kept), "utf-8")
-    poetry = [sys.executable, "-m", "poetry", "check", "--lock"]
-    if not Path("poetry.lock").exists() or subprocess.run(poetry).returncode:
-        sys.exit("poetry.lock is missing or stale: run 'make lock' and commit it.")
+    MANIFEST.mkdir()
+    (MANIFEST / "pyproject.toml").write_text(tomlkit.dumps(kept), "utf-8")
+    shutil.copy("poetry.toml", MANIFEST)
+    if Path("poetry.lock").exists():
+        shutil.copy("poetry.lock", MANIFEST)
+        check = [sys.executable, "-m", "poetry", "check", "--lock"]
+        if subprocess.run(check, cwd=MANIFEST).returncode == 0:
+            return
+    sys.exit("poetry.lock is missing or stale: run `make lock` and commit it.")
 
 
 def environment() -> None:
