@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from plumbum import local
 
 ROOT = Path(__file__).parent.parent
 
@@ -14,15 +15,24 @@ Render = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep the developer's Copier settings and git identity out of every test."""
-    monkeypatch.setenv("COPIER_SETTINGS_PATH", str(tmp_path / "no-settings.yml"))
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Keep the developer's Copier settings and git identity out of every test.
+
+    Copier hands plumbum's environment to tasks, which is a copy of the process's own.
+    """
+    alone = {
+        "COPIER_SETTINGS_PATH": str(tmp_path / "no-settings.yml"),
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_SYSTEM": "/dev/null",
+    }
+    for name, value in alone.items():
+        monkeypatch.setenv(name, value)
+    with local.env(**alone):
+        yield
 
 
 @pytest.fixture
-def render(copie: Any, monkeypatch: pytest.MonkeyPatch) -> Render:
+def render(copie: Any) -> Render:
     """Return `render(**answers)`: copies the template as it stands, and gives the service's folder.
 
     Without Poetry on the `PATH` the lock is left out, so no network is needed. Raises what Copier
@@ -30,8 +40,7 @@ def render(copie: Any, monkeypatch: pytest.MonkeyPatch) -> Render:
     """
 
     def render(**answers: object) -> Path:
-        with monkeypatch.context() as patch:
-            patch.setenv("PATH", "/usr/bin:/bin")
+        with local.env(PATH="/usr/bin:/bin"):
             result = copie.copy(extra_answers=answers)
         if result.exception:
             raise result.exception
