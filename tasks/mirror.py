@@ -44,13 +44,13 @@ def with_plugin(poetry: BaseCommand, folder: Path) -> BaseCommand:
 
 
 def run(poetry: BaseCommand, *arguments: str) -> dict[str, str]:
-    """Run Poetry; return the environment variables without which it does not work here.
+    """Run Poetry; return the environment variables that are missing for it to work here.
 
     Raises the `ProcessExecutionError` of the first try where the simple index does not help either.
     """
     try:
         poetry(*arguments)
-        return {URL: os.environ[URL]} if URL in os.environ else {}
+        return {"POETRY_PLUGINS": PLUGIN} if os.environ.keys() & {URL, "POETRY_PLUGINS"} == {URL} else {}
     except ProcessExecutionError as first:
         if URL in os.environ:
             raise
