@@ -1,3 +1,0 @@
-def test_x(render):
-    p = render(service_kind="job")
-    assert (p / "Dockerfile").exists()
