@@ -29,11 +29,12 @@ def read(path: Path = STANDARD) -> Table:
         raise UserMessageError(f"{path.name} cannot be read: {error}") from error
 
 
-def reference(name: str, mirror: str, digests: Table) -> str:
+def reference(name: str, standard: Table) -> str:
     """Return the reference of a base image: behind the mirror, and by digest where one is pinned.
 
     `python:3.13-slim` -> `mirror.example.com/hub/python:3.13-slim@sha256:…`
     """
+    mirror, digests = standard["registry"]["mirror"], standard["digests"]
     prefix = f"{mirror.rstrip('/')}/" if mirror else ""
     digest = f"@{digests[name]}" if name in digests else ""
     return f"{prefix}{name}{digest}"
@@ -50,20 +51,20 @@ def image(base: Table, python: str, standard: Table) -> Table:
         "debian": debian,
         "debian_number": standard["debian"][debian],
     }
-    names = {part: base.get(part, base["runtime"]).format(**fields) for part in ("builder", "runtime")}
+    runtime = base["runtime"].format(**fields)
+    builder = base.get("builder", runtime).format(**fields)
     offered = base.get("pythons", [python])
-    unavailable = "" if python in offered else f"it has no Python {python}, only {' and '.join(offered)}"
+    missing = f"it has no Python {python}, only {' and '.join(offered)}"
     return {
-        part: reference(name, standard["registry"]["mirror"], standard["digests"])
-        for part, name in names.items()
-    } | {
-        "name": names["runtime"],
-        "digest": standard["digests"].get(names["runtime"], ""),
+        "builder": reference(builder, standard),
+        "runtime": reference(runtime, standard),
+        "name": runtime,
+        "digest": standard["digests"].get(runtime, ""),
         "help": base["help"],
         "interpreter": base["interpreter"].format(**fields),
         "root": base.get("root", True),
         "packages": base.get("packages", True),
-        "unavailable": unavailable,
+        "unavailable": "" if python in offered else missing,
     }
 
 
@@ -84,7 +85,9 @@ def table(standard: Table) -> Table:
         },
         "oldest_python": next(v for v, python in pythons.items() if not python.get("retired")),
         "bases": {
-            version: {name: image(base, version, standard) for name, base in standard["base"].items()}
+            version: {
+                name: image(base, version, standard) for name, base in standard["base"].items()
+            }
             for version in pythons
         },
         "reserved_modules": sorted(sys.stdlib_module_names | set(keyword.kwlist)),

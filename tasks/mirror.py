@@ -39,8 +39,8 @@ def with_plugin(poetry: BaseCommand, folder: Path) -> BaseCommand:
         return poetry
     version = poetry("--version").strip(" )\n").split()[-1]
     local["python3"]("-m", "venv", folder)
-    local[folder / "bin/pip"]("install", "--quiet", f"poetry=={version}", PLUGIN)
-    return local[folder / "bin/poetry"]
+    local[str(folder / "bin/pip")]("install", "--quiet", f"poetry=={version}", PLUGIN)
+    return local[str(folder / "bin/poetry")]
 
 
 def run(poetry: BaseCommand, *arguments: str) -> dict[str, str]:
@@ -50,7 +50,8 @@ def run(poetry: BaseCommand, *arguments: str) -> dict[str, str]:
     """
     try:
         poetry(*arguments)
-        return {"POETRY_PLUGINS": PLUGIN} if os.environ.keys() & {URL, "POETRY_PLUGINS"} == {URL} else {}
+        mirrored = URL in os.environ and "POETRY_PLUGINS" not in os.environ
+        return {"POETRY_PLUGINS": PLUGIN} if mirrored else {}
     except ProcessExecutionError as first:
         if URL in os.environ:
             raise

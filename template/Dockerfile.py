@@ -93,5 +93,5 @@ def finish(date: int) -> None:
 
 
 if __name__ == "__main__":
-    steps = {"manifest": manifest, "environment": environment, "imports": imports, "code": code}
-    steps[sys.argv[1]](*sys.argv[2:])
+    step, *arguments = sys.argv[1:]
+    globals()[step](*arguments)
