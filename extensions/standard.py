@@ -83,7 +83,6 @@ def table(standard: Table) -> Table:
             }
             for version, python in pythons.items()
         },
-        "oldest_python": next(v for v, python in pythons.items() if not python.get("retired")),
         "bases": {
             version: {
                 name: image(base, version, standard) for name, base in standard["base"].items()

@@ -93,5 +93,12 @@ def finish(date: int) -> None:
 
 
 if __name__ == "__main__":
-    step, *arguments = sys.argv[1:]
-    globals()[step](*arguments)
+    match sys.argv[1:]:
+        case ["manifest"]:
+            manifest()
+        case ["environment"]:
+            environment()
+        case ["imports", site]:
+            imports(site)
+        case ["code"]:
+            code()
