@@ -6,6 +6,7 @@ ends in a traceback. The rules stand once, in `copier.yml`; here they are asked 
 
 from __future__ import annotations
 
+import json
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import yaml
 from copier.errors import UserMessageError
 from copier_template_extensions import ContextHook
-from jinja2 import Environment, UndefinedError
+from jinja2 import Environment
 
 QUESTIONS = Path(__file__).parent.parent / "copier.yml"
 
@@ -44,37 +45,43 @@ def problem(environment: Environment, question: dict[str, Any], name: str, conte
             return f"{answer!r} is not offered; choose one of {', '.join(values)}"
         if isinstance(choice, dict) and (refusal := render(choice["validator"])):
             return f"{answer!r} cannot be had: {refusal}"
-    cast = int(answer) if kind == "int" else answer
-    return environment.from_string(question.get("validator", "")).render(**{**context, name: cast}).strip()
+    context[name] = int(answer) if kind == "int" else answer
+    return render(question.get("validator", "")).strip()
 
 
 class Answers(ContextHook):
-    """Looks at what was given from outside while Copier asks its questions."""
+    """Looks at what was given from outside: before the first question, and after the last.
+
+    Not in between: what a hook raises while a validator runs, Copier makes a traceback of.
+    """
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         questions = yaml.safe_load(QUESTIONS.read_text("utf-8"))
         self.questions = {name: q for name, q in questions.items() if not name.startswith("_")}
-        self.checking = False
+        self.checked: set[str] = set()
 
     def hook(self, context: Context) -> None:
         """Raise `UserMessageError` for the first given answer that its question does not allow.
 
-        An answer whose rule needs a later one is looked at again once that is known.
+        A rule that needs an answer that nobody gave yet takes that question's default for it.
         """
-        if self.checking or str(context.get("_copier_phase")) != "prompt":
+        phase = str(context.get("_copier_phase"))
+        if phase in self.checked or phase not in ("prompt", "render"):
             return
+        self.checked.add(phase)
         conf = context["_copier_conf"]
         given = {**conf["settings"].defaults, **conf["user_defaults"], **conf["data"]}
-        self.checking = True
-        try:
-            for name in given.keys() & self.questions.keys():
-                known = {**given, **context, name: given[name]}
-                try:
-                    wrong = problem(self.environment, self.questions[name], name, known)
-                except UndefinedError:
-                    continue
-                if wrong:
+        known = {**given, **context}
+        for name, question in self.questions.items():
+            if name in given:
+                known[name] = answer = given[name]
+                if question["type"] == "str" and isinstance(answer, int | float):
+                    known[name] = str(answer)  # as Copier will: YAML reads 3.13 as a number
+                if wrong := problem(self.environment, question, name, known):
                     raise UserMessageError(f"{name}: {wrong}")
-        finally:
-            self.checking = False
+            elif name not in known:
+                default = question["default"]
+                text = default if isinstance(default, str) else json.dumps(default)
+                answer = self.environment.from_string(text).render(**known)
+                known[name] = answer if question["type"] == "str" else yaml.safe_load(answer)

@@ -18,6 +18,11 @@ from jinja2.ext import Extension
 
 STANDARD = Path(__file__).parent.parent / "standard.toml"
 
+# Names that Windows cannot check out.
+WINDOWS_DEVICES = {"aux", "con", "nul", "prn"} | {
+    f"{d}{n}" for d in ("com", "lpt") for n in range(10)
+}
+
 Table = dict[str, Any]
 
 
@@ -89,7 +94,7 @@ def table(standard: Table) -> Table:
             }
             for version in pythons
         },
-        "reserved_modules": sorted(sys.stdlib_module_names | set(keyword.kwlist)),
+        "reserved_names": sorted({*sys.stdlib_module_names, *keyword.kwlist, *WINDOWS_DEVICES}),
     }
 
 

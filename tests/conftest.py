@@ -20,8 +20,10 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
     Copier hands plumbum's environment to tasks, which is a copy of the process's own.
     """
+    settings = tmp_path / "settings.yml"
+    settings.write_text("{}")
     alone = {
-        "COPIER_SETTINGS_PATH": str(tmp_path / "no-settings.yml"),
+        "COPIER_SETTINGS_PATH": str(settings),
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_CONFIG_SYSTEM": "/dev/null",
     }
