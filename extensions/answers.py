@@ -45,7 +45,10 @@ def problem(environment: Environment, question: dict[str, Any], name: str, conte
             return f"{answer!r} is not offered; choose one of {', '.join(values)}"
         if isinstance(choice, dict) and (refusal := render(choice["validator"])):
             return f"{answer!r} cannot be had: {refusal}"
-    context[name] = int(answer) if kind == "int" else answer
+    if kind == "int":
+        context[name] = int(answer)
+    elif kind == "yaml" and isinstance(answer, str):
+        context[name] = yaml.safe_load(answer)
     return render(question.get("validator", "")).strip()
 
 
@@ -69,7 +72,6 @@ class Answers(ContextHook):
         phase = str(context.get("_copier_phase"))
         if phase in self.checked or phase not in ("prompt", "render"):
             return
-        self.checked.add(phase)
         conf = context["_copier_conf"]
         given = {**conf["settings"].defaults, **conf["user_defaults"], **conf["data"]}
         known = {**given, **context}
@@ -85,3 +87,4 @@ class Answers(ContextHook):
                 text = default if isinstance(default, str) else json.dumps(default)
                 answer = self.environment.from_string(text).render(**known)
                 known[name] = answer if question["type"] == "str" else yaml.safe_load(answer)
+        self.checked.add(phase)
