@@ -48,7 +48,10 @@ def problem(environment: Environment, question: dict[str, Any], name: str, conte
     if kind == "int":
         context[name] = int(answer)
     elif kind == "yaml" and isinstance(answer, str):
-        context[name] = yaml.safe_load(answer)
+        try:
+            context[name] = yaml.safe_load(answer)
+        except yaml.YAMLError:
+            return f"{answer!r} is no YAML"
     return render(question.get("validator", "")).strip()
 
 
@@ -67,11 +70,20 @@ class Answers(ContextHook):
     def hook(self, context: Context) -> None:
         """Raise `UserMessageError` for the first given answer that its question does not allow.
 
-        A rule that needs an answer that nobody gave yet takes that question's default for it.
+        Again and again, until one gets through: Copier drops what is raised at a stored answer.
         """
         phase = str(context.get("_copier_phase"))
         if phase in self.checked or phase not in ("prompt", "render"):
             return
+        self.checked.add(phase)  # now: the check renders templates too
+        try:
+            self.check(context)
+        except UserMessageError:
+            self.checked.remove(phase)
+            raise
+
+    def check(self, context: Context) -> None:
+        """Look at each answer given; a rule that needs one that nobody gave takes its default."""
         conf = context["_copier_conf"]
         given = {**conf["settings"].defaults, **conf["user_defaults"], **conf["data"]}
         known = {**given, **context}
@@ -87,4 +99,3 @@ class Answers(ContextHook):
                 text = default if isinstance(default, str) else json.dumps(default)
                 answer = self.environment.from_string(text).render(**known)
                 known[name] = answer if question["type"] == "str" else yaml.safe_load(answer)
-        self.checked.add(phase)
