@@ -49,7 +49,9 @@ def environment() -> None:
     """Give the environment to this interpreter; compile it and what it imports of the library."""
     (VENV / "bin/python").unlink()
     (VENV / "bin/python").symlink_to(sys.executable)
-    (VENV / "pyvenv.cfg").write_text(f"home = {os.path.dirname(sys.executable)}\n")
+    (VENV / "pyvenv.cfg").write_text(
+        f"home = {os.path.dirname(sys.executable)}\ninclude-system-site-packages = false\n"
+    )
     site = str(next(VENV.glob("lib/python*/site-packages")))
     # In a process of its own: bytecode depends on what else the compiling process has loaded.
     command = [sys.executable, "-IB", __file__, "imports", site]
