@@ -1,6 +1,7 @@
 """What the Dockerfile does in Python: `python Dockerfile.py manifest | environment | code`."""
 
 import compileall
+import contextlib
 import os
 import pkgutil
 import py_compile
@@ -65,11 +66,12 @@ def environment() -> None:
 def imports(site: str) -> None:
     """Print source and bytecode file of each library module that the installed packages import."""
     sys.path.append(site)
-    for module in pkgutil.iter_modules([site]):
-        try:
-            __import__(module.name)
-        except BaseException as error:  # some need settings, or what is not installed
-            print(f"{module.name} was not imported: {error!r}", file=sys.stderr)
+    with contextlib.redirect_stdout(sys.stderr):
+        for module in pkgutil.iter_modules([site]):
+            try:
+                __import__(module.name)
+            except BaseException as error:  # some need settings, or what is not installed
+                print(f"{module.name} was not imported: {error!r}")
     library = sysconfig.get_path("stdlib")
     specs = [module.__spec__ for module in sys.modules.values() if module.__spec__]
     for spec in sorted(specs, key=lambda spec: spec.name):
