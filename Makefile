@@ -6,7 +6,7 @@ POETRY := $(shell sed -n '/^.poetry./,/^$$/s/^version = "\([^"]*\)".*/\1/p' stan
 
 export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 
-.PHONY: help new test test-render test-image lint engine
+.PHONY: help new test test-render test-image tags plain engine
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,6 +25,12 @@ test-render: .venv/installed ## Prove what it writes: no engine, less than two m
 
 test-image: .venv/installed ## Prove the images alone
 	$(BIN)/pytest tests/image tests/engine
+
+tags: .venv/installed ## Set the tag of each release that main records
+	@$(BIN)/python tasks/releases.py
+
+plain: .venv/installed ## Write the edition that needs no trust: DEST=../plain
+	@$(BIN)/python tasks/plain.py "$(DEST)"
 
 engine: .venv/installed ## Keep a Docker engine for a machine that has none
 	$(BIN)/python -m tests.engine up

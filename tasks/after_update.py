@@ -1,0 +1,96 @@
+"""After an update: keep what the owner changed, and say what came, what conflicts, what comes next.
+
+Copier removes a file that the template no longer has, with whatever its owner wrote into it; here it
+comes back. Nothing else is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+from copier import run_copy
+from packaging.version import Version
+from plumbum import local
+
+sys.path.insert(0, str(Path(__file__).parent))
+import before_update
+import releases
+
+ANSWERS = ".copier-answers.yml"
+git = local["git"]
+
+
+def lines(*arguments: str) -> list[str]:
+    """Return the lines that git answers."""
+    return [line for line in git(*arguments).splitlines() if line]
+
+
+def restored(renamed: Iterable[str]) -> list[str]:
+    """Bring back each removed, not renamed, file that its owner had changed; return their names.
+
+    What the template had written is known by writing it again, from the answers and the version
+    that the last commit records.
+    """
+    removed = set(lines("diff", "--no-renames", "--name-only", "--diff-filter=D", "HEAD"))
+    removed -= set(renamed)
+    if not removed:
+        return []
+    answers = yaml.safe_load(git("show", f"HEAD:./{ANSWERS}"))
+    with TemporaryDirectory() as folder:
+        run_copy(
+            answers["_src_path"],
+            folder,
+            data={name: value for name, value in answers.items() if not name.startswith("_")},
+            vcs_ref=answers["_commit"],
+            defaults=True,
+            quiet=True,
+            skip_tasks=True,
+            unsafe=True,
+        )
+        kept = [
+            name
+            for name in sorted(removed)
+            if git("show", f"HEAD:./{name}") != Path(folder, name).read_text("utf-8")
+        ]
+    for name in kept:
+        git("checkout", "HEAD", "--", name)
+    return kept
+
+
+def say(sentence: str) -> None:
+    """Tell the person at the terminal; Copier speaks on the same stream."""
+    print(sentence, file=sys.stderr)
+
+
+def main() -> None:
+    """Run in the service, after the merge."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("old", type=Version)
+    parser.add_argument("new", type=Version)
+    options = parser.parse_args()
+    kept = restored(before_update.renames(options.old, options.new))
+    conflicts = sorted({line.split("\t")[1] for line in lines("ls-files", "--unmerged")})
+    changed = lines("status", "--porcelain")
+    if not changed:
+        say("Nothing to do: the service was up to date.")
+        return
+    for change in releases.changes(releases.CHANGELOG.read_text("utf-8"), options.old, options.new):
+        say(f"  - {change}")
+    for name in kept:
+        say(f"{name} is no part of the template any more; it stays, because you changed it.")
+    if conflicts:
+        say(
+            f"Conflicts in {', '.join(conflicts)}: choose between the marked lines, "
+            f"then `git add {' '.join(conflicts)}`."
+        )
+    say("Next: look at it with `git diff`, then `git add --all && git commit`.")
+    say("To go back instead: `git reset --hard && git clean --force -d`.")
+
+
+if __name__ == "__main__":
+    main()
