@@ -62,6 +62,23 @@ def restored(renamed: Iterable[str]) -> list[str]:
     return kept
 
 
+def conflicts() -> list[str]:
+    """Settle what only looks like a conflict, as in a checkout with CRLF; return what is one."""
+    stages: dict[str, dict[str, str]] = {}
+    for line in lines("ls-files", "--unmerged"):
+        state, name = line.split("\t")
+        mode, blob, stage = state.split()
+        stages.setdefault(name, {})[stage] = f"{mode},{blob}"
+    for name, state in list(stages.items()):
+        base, ours, theirs = (state.get(stage) for stage in "123")
+        settled = theirs if ours in (base, theirs) else ours if base == theirs else None
+        if settled:
+            git("update-index", "--cacheinfo", f"{settled},{name}")
+            git("checkout", "--", name)
+            del stages[name]
+    return sorted(stages)
+
+
 def say(sentence: str) -> None:
     """Tell the person at the terminal; Copier speaks on the same stream."""
     print(sentence, file=sys.stderr)
@@ -74,7 +91,7 @@ def main() -> None:
     parser.add_argument("new", type=Version)
     options = parser.parse_args()
     kept = restored(before_update.renames(options.old, options.new))
-    conflicts = sorted({line.split("\t")[1] for line in lines("ls-files", "--unmerged")})
+    unmerged = conflicts()
     changed = lines("status", "--porcelain")
     if not changed:
         say("Nothing to do: the service was up to date.")
@@ -83,10 +100,10 @@ def main() -> None:
         say(f"  - {change}")
     for name in kept:
         say(f"{name} is no part of the template any more; it stays, because you changed it.")
-    if conflicts:
+    if unmerged:
         say(
-            f"Conflicts in {', '.join(conflicts)}: choose between the marked lines, "
-            f"then `git add {' '.join(conflicts)}`."
+            f"Conflicts in {', '.join(unmerged)}: choose between the marked lines, "
+            f"then `git add {' '.join(unmerged)}`."
         )
     say("Next: look at it with `git diff`, then `git add --all && git commit`.")
     say("To go back instead: `git reset --hard && git clean --force -d`.")

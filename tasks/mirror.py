@@ -49,7 +49,8 @@ def run(poetry: BaseCommand, *arguments: str) -> dict[str, str]:
     Raises the `ProcessExecutionError` of the first try where the simple index does not help either.
     """
     try:
-        poetry(*arguments)
+        # What the cache remembers of another time would hide that the network needs the mirror.
+        poetry("--no-cache", *arguments)
         mirrored = URL in os.environ and "POETRY_PLUGINS" not in os.environ
         return {"POETRY_PLUGINS": PLUGIN} if mirrored else {}
     except ProcessExecutionError as first:

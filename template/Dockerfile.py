@@ -12,7 +12,8 @@ import sysconfig
 from pathlib import Path
 
 MANIFEST = Path("/manifest")
-LAYER = Path("/layer")
+# The date is part of the path, because a build's cache looks at names and contents, not at times.
+LAYER = Path("/layer", os.getenv("SOURCE_DATE_EPOCH", ""))
 VENV = LAYER / "app/.venv"
 # 1980-01-02: what a lock decides carries one date on every machine; zip files know none earlier.
 FIRST_DATE = 315619200
