@@ -6,7 +6,7 @@ POETRY := $(shell sed -n '/^.poetry./,/^$$/s/^version = "\([^"]*\)".*/\1/p' stan
 
 export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 
-.PHONY: help new test test-render test-image tags plain engine
+.PHONY: help new test lint test-render test-update test-image tags plain engine
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -14,17 +14,21 @@ help: ## Say what there is
 new: .venv/installed ## Make a service: DEST=../my-service [ANSWERS="service_kind=job port=9000" or a file]
 	@$(BIN)/python tasks/new.py "$(DEST)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))
 
-test: .venv/installed ## Prove the template, with real images
+test: lint test-render test-update test-image ## Prove the template, with real images
+
+lint: .venv/installed ## Check format, lint and types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/pytest
 
 test-render: .venv/installed ## Prove what it writes: no engine, less than two minutes
 	$(BIN)/pytest --numprocesses auto tests/render
 
-test-image: .venv/installed ## Prove the images alone
-	$(BIN)/pytest tests/image tests/engine
+test-update: .venv/installed ## Prove that updates take nothing from owners
+	$(BIN)/pytest --numprocesses auto tests/update
+
+test-image: .venv/installed ## Prove the images, on a real engine
+	$(BIN)/pytest tests/engine tests/image
 
 tags: .venv/installed ## Set the tag of each release that main records
 	@$(BIN)/python tasks/releases.py
