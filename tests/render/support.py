@@ -1,0 +1,118 @@
+"""Small helpers: what the standard offers, forks of the template, what a command did."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+STANDARD: dict[str, Any] = tomllib.loads((ROOT / "standard.toml").read_text("utf-8"))
+QUESTIONS: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))
+
+
+class Combination(NamedTuple):
+    """What decides most of a service."""
+
+    service_kind: str
+    base_image: str
+    python_version: str
+
+    def __str__(self) -> str:
+        return "-".join(self)
+
+
+KINDS: list[str] = list(QUESTIONS["service_kind"]["choices"].values())
+PYTHONS: list[str] = [v for v, python in STANDARD["python"].items() if not python.get("retired")]
+COMBINATIONS = [
+    Combination(kind, base, python)
+    for kind, base, python in itertools.product(KINDS, STANDARD["base"], PYTHONS)
+    if python in STANDARD["base"][base].get("pythons", PYTHONS)
+]
+
+
+def files(service: Path) -> dict[str, bytes]:
+    """Return what Copier wrote, by path with forward slashes; not git's own folder."""
+    paths = (path.relative_to(service) for path in service.rglob("*") if not path.is_dir())
+    return {p.as_posix(): (service / p).read_bytes() for p in sorted(paths) if p.parts[0] != ".git"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended and what it said."""
+
+    code: int | None
+    output: str
+    errors: str
+
+    @property
+    def sentence(self) -> str:
+        """The one thing that was said, and nothing else was."""
+        lines = f"{self.output}{self.errors}".splitlines()
+        assert len(lines) == 1, lines
+        return lines[0]
+
+
+def run(*command: object, cwd: Path | None = None, umask: int = -1, **variables: str) -> Outcome:
+    """Run a command with these environment variables beside what is there."""
+    environment = {**os.environ, **variables}
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        umask=umask,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def path_without(folder: Path, *missing: str) -> str:
+    """Return a `PATH` of one folder: links to what a system has, less what shall be missing."""
+    found = {
+        file.name: file for part in os.defpath.split(":") for file in Path(part or ".").glob("*")
+    }
+    for name in ("git", "python3", "make"):
+        found.setdefault(name, Path(shutil.which(name) or name))
+    for name in found.keys() - set(missing):
+        (folder / name).symlink_to(found[name])
+    return str(folder)
+
+
+@dataclass(frozen=True)
+class Fork:
+    """A checkout of the template that a test may change."""
+
+    path: Path
+
+    def git(self, *arguments: str) -> str:
+        """Run git here as somebody."""
+        who = {"NAME": "Somebody", "EMAIL": "somebody@example.com"}
+        names = {f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in who.items()}
+        done = run("git", *arguments, cwd=self.path, **names)
+        assert done.code == 0, done
+        return done.output.strip()
+
+    def commit(self, message: str) -> None:
+        """Commit what is there."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+
+    def standard(self, text: str, by: str) -> None:
+        """Replace a pattern, which must be there, in standard.toml, and commit it."""
+        file = self.path / "standard.toml"
+        changed, times = re.subn(text, by, file.read_text("utf-8"), count=1, flags=re.MULTILINE)
+        assert times == 1, f"standard.toml has no {text}"
+        file.write_text(changed, "utf-8")
+        self.commit(f"Say {by}")

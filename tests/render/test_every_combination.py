@@ -1,0 +1,163 @@
+"""Every kind, on every base image, with every Python that the standard offers."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import sys
+import tomllib
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .conftest import Service
+from .support import BIN, COMBINATIONS, KINDS, PYTHONS, ROOT, Combination, Outcome, files, run
+
+POETRY = ROOT / ".poetry/bin/poetry"
+QUIET = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+LESS = ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "MAKEFLAGS")
+
+every_combination = pytest.mark.parametrize("combination", COMBINATIONS, ids=str)
+# What a base image changes is the image: see the test that says so.
+every_code = pytest.mark.parametrize(
+    "combination",
+    [c for c in COMBINATIONS if c.base_image == COMBINATIONS[0].base_image],
+    ids=lambda c: f"{c.service_kind}-{c.python_version}",
+)
+
+
+@pytest.fixture
+def made(combination: Combination, service: Service) -> Path:
+    """Return the service of one combination, all else by default."""
+    return service(**combination._asdict())
+
+
+@pytest.fixture
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what runs these tests out of the tools of the service."""
+    for name in LESS:
+        monkeypatch.delenv(name, raising=False)
+
+
+def ini(text: str) -> None:
+    """Parse an INI file."""
+    configparser.ConfigParser(interpolation=None).read_string(text)
+
+
+def python(text: str) -> None:
+    """Compile a Python file; a warning, as for a wrong escape, fails."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compile(text, "service", "exec", dont_inherit=True)
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    ".toml": tomllib.loads,
+    ".yml": yaml.safe_load,
+    ".yaml": yaml.safe_load,
+    ".json": json.loads,
+    ".ini": ini,
+    ".py": python,
+}
+# make and hadolint read theirs in tests of their own; the others have no grammar.
+OTHERS = {"Dockerfile", "Makefile", "README.md", "LICENSE", ".dockerignore", ".gitignore"}
+
+
+def test_the_standard_offers_every_kind_on_every_base_with_two_pythons_or_more() -> None:
+    assert {"web", "worker", "job"} <= set(KINDS)
+    for kind in KINDS:
+        for base in ("slim", "distroless", "custom"):
+            pythons = [c for c in COMBINATIONS if c[:2] == (kind, base)]
+            assert len(pythons) >= 2
+
+
+@every_combination
+def test_every_file_parses(made: Path) -> None:
+    for name, content in files(made).items():
+        suffix = Path(name).suffix
+        assert suffix in PARSERS or name in OTHERS, f"nobody here can say whether {name} is right"
+        PARSERS.get(suffix, str)(content.decode("utf-8"))
+
+
+@every_combination
+def test_make_reads_the_makefile(made: Path, clean: None) -> None:
+    assert run("make", "--dry-run", "help", cwd=made).code == 0
+
+
+@every_combination
+def test_hadolint_says_nothing(made: Path) -> None:
+    linted = run(BIN / "hadolint", "--no-color", "Dockerfile", cwd=made)
+    assert (linted.output, linted.errors, linted.code) == ("", "", 0)
+
+
+@every_combination
+def test_the_dockerfile_has_at_most_60_lines(made: Path) -> None:
+    assert len((made / "Dockerfile").read_text("utf-8").splitlines()) <= 60
+
+
+@every_combination
+def test_the_service_has_at_most_16_files(made: Path) -> None:
+    assert len(files(made).keys() | {"poetry.lock"}) <= 16
+
+
+@every_combination
+def test_the_application_has_less_than_90_lines(made: Path) -> None:
+    code = [(made / "app" / name).read_text("utf-8") for name in ("main.py", "settings.py")]
+    assert sum(len(text.splitlines()) for text in code) < 90
+
+
+@every_combination
+def test_a_base_image_changes_the_image_alone(
+    made: Path, combination: Combination, service: Service
+) -> None:
+    default = service(**combination._replace(base_image="slim")._asdict())
+    changed = {name for name, content in files(made).items() if files(default)[name] != content}
+    assert files(made).keys() == files(default).keys()
+    assert changed <= {"Dockerfile", ".copier-answers.yml", "README.md"}
+
+
+@every_code
+@pytest.mark.parametrize("command", ["ruff format --check --no-cache", "ruff check --no-cache"])
+def test_its_own_ruff_finds_nothing(made: Path, command: str) -> None:
+    tool, *arguments = command.split()
+    checked = run(BIN / tool, *arguments, cwd=made)
+    assert checked.code == 0, checked.output
+
+
+@pytest.mark.parametrize("python_version", PYTHONS)
+def test_its_own_mypy_finds_nothing(
+    service: Service, python_version: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cache = tmp_path_factory.getbasetemp() / "mypy"
+    for kind in KINDS:  # in one test, for the first fills the cache of the others
+        made = service(service_kind=kind, python_version=python_version)
+        checked = run(BIN / "mypy", "--cache-dir", cache, cwd=made)
+        assert checked.code == 0, checked.output
+
+
+@every_code
+def test_its_own_tests_pass(made: Path, clean: None) -> None:
+    command = sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error"
+    tested = run(*command, cwd=made, **QUIET)
+    assert tested.code == 0, tested.output
+
+
+@pytest.mark.parametrize("python_version", PYTHONS)
+def test_the_dockerfile_runs_on_the_python_that_was_chosen(
+    service: Service, python_version: str
+) -> None:
+    dockerfile = (service(python_version=python_version) / "Dockerfile").read_text("utf-8")
+    others = [version for version in PYTHONS if version != python_version]
+    assert python_version in dockerfile
+    assert not [version for version in others if version in dockerfile]
+
+
+@pytest.mark.skipif(not POETRY.exists(), reason="there is no Poetry in .poetry: run `make new`")
+@pytest.mark.parametrize("kind", KINDS)
+def test_poetry_finds_nothing(service: Service, kind: str) -> None:
+    owner = {"user_name": "Team", "user_email": "team@example.com", "license": "MIT"}
+    made = service(service_kind=kind, package_index="https://packages.example.com/simple/", **owner)
+    assert run(POETRY, "check", "--strict", cwd=made) == Outcome(0, "All set!\n", "")

@@ -1,0 +1,192 @@
+"""What an owner would wince at: debris, words of what was not asked for, paths of one system."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Service
+from .support import COMBINATIONS, KINDS, ROOT, STANDARD, files, run
+
+SLOTS = {
+    "build_packages": ["gcc", "libpq-dev"],
+    "runtime_packages": ["libpq5"],
+    "extra_paths": ["migrations", "conf/alembic.ini"],
+}
+FILLED: list[dict[str, Any]] = [
+    *({"service_kind": kind, **SLOTS} for kind in KINDS),
+    {"base_image": "custom", **SLOTS},
+    {"base_image": "distroless", "build_packages": ["gcc"], "extra_paths": ["migrations"]},
+    {"license": "MIT", "user_name": "Team Ä", "user_email": "team@example.com"},
+    {"license": "Apache-2.0", "user_name": "Team"},
+    {"license": "MIT", "user_email": "team@example.com"},
+    {"package_index": "https://packages.example.com/simple/", "service_kind": "job"},
+    {"app_package": "shop", "port": 9000, "uid": 1000},
+]
+ALL: list[dict[str, Any]] = [*(c._asdict() for c in COMBINATIONS), *FILLED]
+
+
+def name(answers: dict[str, Any]) -> str:
+    """Name a parameter by its answers."""
+    return "-".join(str(value) for value in answers.values() if isinstance(value, str | int))
+
+
+every_service = pytest.mark.parametrize("answers", ALL, ids=name)
+
+
+@pytest.fixture
+def texts(answers: dict[str, Any], service: Service) -> dict[str, str]:
+    """Return the text of each file, by path."""
+    return {path: content.decode("utf-8") for path, content in files(service(**answers)).items()}
+
+
+def found(texts: dict[str, str], words: str, *allowed: str) -> list[str]:
+    """Return the lines that contain one of these words, except in the files that are allowed to."""
+    pattern = re.compile(rf"\b({words})", re.IGNORECASE)
+    return [
+        f"{path}: {line}"
+        for path, text in texts.items()
+        if path not in allowed
+        for line in text.splitlines()
+        if pattern.search(line)
+    ]
+
+
+@every_service
+def test_no_file_has_blank_debris(texts: dict[str, str]) -> None:
+    for path, text in texts.items():
+        if text or path != "__init__.py":
+            assert text.strip(), f"{path} is empty"
+        assert not re.search(r"[ \t\r\f\v]$", text, re.MULTILINE), f"{path}: space at a line's end"
+        assert text[0] != "\n", f"{path} begins with a blank line"
+        assert text.endswith("\n"), f"{path} ends within a line"
+        assert not text.endswith("\n\n"), f"{path} ends with a blank line"
+        blank_lines = 3 if path.endswith(".py") else 2
+        assert "\n" * (blank_lines + 1) not in text, f"{path} has too many blank lines in a row"
+
+
+@every_service
+def test_nothing_of_the_templates_language_is_left(texts: dict[str, str]) -> None:
+    for path, text in texts.items():
+        for debris in ("{{", "{%", "{#", "%}", "#}", "Undefined", "jinja"):
+            assert debris not in text, path
+            assert debris not in path
+        if path in ("Dockerfile", "Makefile") or path.endswith((".toml", ".ini")):
+            assert not re.search(r"\b(None|True|False)\W?$", text, re.MULTILINE), path
+
+
+@every_service
+def test_copier_is_named_only_where_its_owner_updates(texts: dict[str, str]) -> None:
+    lines = found(texts, "copier|template", ".copier-answers.yml", "README.md", "LICENSE")
+    assert lines
+    target = texts["Makefile"].split("\nupdate:")[1].split("\n\n")[0]
+    for line in lines:
+        path, text = line.split(": ", 1)
+        assert path == "Makefile"
+        assert text in f"update:{target}"
+
+
+@every_service
+def test_what_serves_no_http_knows_nothing_of_it(
+    texts: dict[str, str], answers: dict[str, Any]
+) -> None:
+    if answers.get("service_kind", "web") == "web":
+        assert found(texts, "EXPOSE")
+        assert found(texts, "HEALTHCHECK")
+        return
+    words = (
+        "ports?\\b|health|uvicorn|fastapi|starlette|httpx|EXPOSE|drain|listen|requests?\\b|HOST\\b"
+    )
+    assert not found(texts, words, ".copier-answers.yml", "LICENSE")
+
+
+@every_service
+def test_a_kind_is_spoken_of_by_itself_alone(
+    texts: dict[str, str], answers: dict[str, Any]
+) -> None:
+    kind = answers.get("service_kind", "web")
+    if kind != "worker":
+        assert not found(texts, "interval: float|`INTERVAL|units? of work|threading")
+    if kind != "job":
+        assert not found(texts, "the work failed|143")
+
+
+@every_service
+def test_a_base_is_spoken_of_by_itself_alone(
+    texts: dict[str, str], answers: dict[str, Any]
+) -> None:
+    base = answers.get("base_image", "slim")
+    if base != "distroless":
+        assert not found(texts, "distroless|nonroot|gcr\\.io")
+    if base != "custom":
+        assert not found(texts, "custom\\b|registry\\.example")
+    assert not found(texts, "sha256|image\\.base\\.digest")
+    if STANDARD["base"][base].get("root", True):
+        assert "USER 0" not in texts["Dockerfile"].split("AS base")[0]
+
+
+@every_service
+def test_an_empty_slot_leaves_no_word(texts: dict[str, str], answers: dict[str, Any]) -> None:
+    packages = answers.get("build_packages", []) + answers.get("runtime_packages", [])
+    assert bool(found({"Dockerfile": texts["Dockerfile"]}, "apt-get|/var/lib/apt")) == bool(
+        packages
+    )
+    for package in packages:
+        assert package in texts["Dockerfile"]
+    for path in answers.get("extra_paths", []):
+        assert f"\nCOPY --chown=10001:10001 {path} " in texts["Dockerfile"]
+        assert f"\n!{path}\n" in texts[".dockerignore"]
+    if not answers.get("extra_paths"):
+        ignored = [line[1:] for line in texts[".dockerignore"].splitlines() if line[:1] == "!"]
+        assert len(ignored) == 6
+    indexed = bool(answers.get("package_index"))
+    assert bool(found(texts, "PIP_INDEX_URL|Packages come from|packages.example.com")) == indexed
+    assert bool(found(texts, r"tool\.poetry\.source")) == indexed
+
+
+@every_service
+def test_an_owner_and_a_licence_are_named_where_there_are_any(
+    texts: dict[str, str], answers: dict[str, Any]
+) -> None:
+    project = texts["pyproject.toml"].split("[dependency-groups]")[0]
+    license = answers.get("license", "none")
+    assert ("\nlicense = " in project) == ("LICENSE" in texts) == (license != "none")
+    named = bool(answers.get("user_name") or answers.get("user_email"))
+    assert ("\nauthors = " in project) == named
+    assert 'name = ""' not in project
+    assert 'email = ""' not in project
+
+
+RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
+
+
+def assert_windows_can_check_out(paths: list[str]) -> None:
+    """Fail for a path that Windows refuses, or takes for another's."""
+    for path in paths:
+        for part in path.split("/"):
+            assert not re.search(r'[<>:"\\|?*\x00-\x1f]', part), path
+            assert not part.endswith((".", " ")), path
+            assert not RESERVED.match(part), path
+        assert len(path) < 200, path
+    folded = [path.casefold() for path in paths]
+    assert len(set(folded)) == len(folded)
+
+
+@every_service
+def test_windows_can_check_out_the_service(texts: dict[str, str]) -> None:
+    assert_windows_can_check_out(list(texts))
+
+
+def test_windows_can_check_out_the_template() -> None:
+    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
+    paths = [path for path in listed.output.split("\0") if path]
+    assert [path for path in paths if path.startswith("template/")]
+    assert_windows_can_check_out(paths)
+
+
+def test_no_file_of_the_template_can_be_run_by_itself(service: Service) -> None:
+    executable = [p for p in Path(service()).rglob("*") if p.is_file() and p.stat().st_mode & 0o111]
+    assert [p for p in executable if ".git" not in p.parts] == []

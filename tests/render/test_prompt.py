@@ -1,0 +1,105 @@
+"""At a real terminal: what a person reads who answers wrongly, or takes what is proposed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+import yaml
+
+from .support import BIN
+
+CLEAR = "\x01\x0b"  # to the line's start, and what follows away
+ENTER = "\r"
+READY = "\x1b[?7h"  # the question is drawn
+
+Ask = Callable[..., "pexpect.spawn[str]"]
+
+# Answers to all that is asked, but for the question that a test is about.
+ANSWERS = {
+    "project_name": "Shop",
+    "project_slug": "shop",
+    "description": "A shop.",
+    "user_name": "Team",
+    "user_email": "team@example.com",
+    "license": "none",
+    "service_kind": "web",
+    "python_version": "3.13",
+    "base_image": "slim",
+    "image_repository": "shop",
+    "package_index": "",
+}
+
+
+@pytest.fixture
+def ask(checkout: Path, tmp_path: Path, no_poetry: str) -> Ask:
+    """Return `ask(question, **answers)`: Copier at a terminal, which asks this question alone."""
+    (tmp_path / "settings.yml").write_text("{}")
+    alone = {"PATH": no_poetry, "COPIER_SETTINGS_PATH": str(tmp_path / "settings.yml")}
+    environment = {**os.environ, **alone, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
+
+    def ask(question: str, **answers: str) -> pexpect.spawn[str]:
+        given = {**ANSWERS, **answers}
+        del given[question]
+        data = [part for name, answer in given.items() for part in ("--data", f"{name}={answer}")]
+        return pexpect.spawn(
+            str(BIN / "copier"),
+            ["copy", "--trust", "--vcs-ref=HEAD", *data, str(checkout), str(tmp_path / "service")],
+            env=environment,  # type: ignore[arg-type]
+            dimensions=(40, 200),
+            timeout=60,
+            encoding="utf-8",
+        )
+
+    return ask
+
+
+def stored(tmp_path: Path) -> dict[str, Any]:
+    """Return the answers of the service that was made."""
+    answers = yaml.safe_load((tmp_path / "service/.copier-answers.yml").read_text("utf-8"))
+    assert isinstance(answers, dict)
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("question", "wrong", "right", "answer"),
+    [
+        ("project_name", "x" * 81, "1 to 80 characters", "Shop"),
+        ("project_slug", "My_Shop", "such as my-service", "shop"),
+        ("user_email", "nobody", "looks like team@example.com", "team@example.com"),
+        ("image_repository", "acme/shop:1", "digest, such as", "acme/shop"),
+    ],
+)
+def test_a_wrong_answer_at_the_prompt_is_told_what_would_be_right(
+    ask: Ask, tmp_path: Path, question: str, wrong: str, right: str, answer: str
+) -> None:
+    prompt = ask(question)
+    prompt.expect_exact(READY)
+    prompt.send(CLEAR + wrong + ENTER)
+    prompt.expect_exact(right)
+    assert not (tmp_path / "service").exists()
+    prompt.send(CLEAR + answer + ENTER)
+    prompt.expect(pexpect.EOF)
+    assert stored(tmp_path)[question] == answer
+
+
+def test_a_base_image_without_the_python_is_shown_with_the_reason(ask: Ask, tmp_path: Path) -> None:
+    prompt = ask("base_image", python_version="3.12")
+    prompt.expect_exact("distroless, no shell, no package manager (it has no Python 3.12, only")
+    prompt.expect_exact(READY)
+    prompt.send(ENTER)
+    prompt.expect(pexpect.EOF)
+    assert stored(tmp_path)["base_image"] == "slim"
+
+
+def test_what_is_proposed_can_be_taken(ask: Ask, tmp_path: Path) -> None:
+    prompt = ask("project_name")
+    prompt.expect_exact(READY)
+    prompt.send(ENTER)
+    prompt.expect_exact("make image")
+    prompt.expect(pexpect.EOF)
+    assert stored(tmp_path)["project_name"] == "Service"
