@@ -15,8 +15,8 @@ from pathlib import Path
 from plumbum import CommandNotFound, ProcessExecutionError, local
 from plumbum.commands.base import BaseCommand
 
-sys.path.insert(0, str(Path(__file__).parent))
-import mirror
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tasks import mirror
 
 OLDEST = (2, 2)
 

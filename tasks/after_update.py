@@ -1,7 +1,7 @@
-"""After an update: keep what the owner changed, and say what came, what conflicts, what comes next.
+"""After an update: keep what the owner changed; say what came, what conflicts, what is next.
 
-Copier removes a file that the template no longer has, with whatever its owner wrote into it; here it
-comes back. Nothing else is written.
+Copier removes a file that the template no longer has, with whatever its owner wrote into it; here
+it comes back.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from copier import run_copy
 from packaging.version import Version
 from plumbum import local
 
-sys.path.insert(0, str(Path(__file__).parent))
-import before_update
-import releases
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tasks import before_update, releases
 
 ANSWERS = ".copier-answers.yml"
 git = local["git"]
@@ -69,8 +68,8 @@ def conflicts() -> list[str]:
         state, name = line.split("\t")
         mode, blob, stage = state.split()
         stages.setdefault(name, {})[stage] = f"{mode},{blob}"
-    for name, state in list(stages.items()):
-        base, ours, theirs = (state.get(stage) for stage in "123")
+    for name in list(stages):
+        base, ours, theirs = (stages[name].get(stage) for stage in "123")
         settled = theirs if ours in (base, theirs) else ours if base == theirs else None
         if settled:
             git("update-index", "--cacheinfo", f"{settled},{name}")

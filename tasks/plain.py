@@ -17,8 +17,8 @@ from pathlib import Path
 import yaml
 from plumbum import local
 
-sys.path.insert(0, str(Path(__file__).parent))
-import releases
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tasks import releases
 
 LEFT_OUT = ("_jinja_extensions", "_tasks", "_migrations")
 TABLE = """\
@@ -31,7 +31,7 @@ standard: # what standard.toml comes to; written by `make plain`
 
 
 def questionnaire(full: str) -> str:
-    """Return `copier.yml` without the keys that need trust, and with the table as first question."""
+    """Return `copier.yml` without the keys that need trust, and with the table as its first."""
     blocks = re.split(r"^(?=[A-Za-z_])", full, flags=re.MULTILINE)
     return TABLE + "".join(block for block in blocks if not block.startswith(LEFT_OUT))
 

@@ -25,7 +25,9 @@ def releases(repository: Path = CHECKOUT) -> dict[str, str]:
 def changes(changelog: str, old: Version, new: Version) -> list[str]:
     """Return the changelog's lines, one a theme, of the releases after `old` up to `new`."""
     sections = re.split(r"^## (\S+).*$", changelog, flags=re.MULTILINE)[1:]
-    texts = {Version(version): text for version, text in zip(sections[::2], sections[1::2])}
+    texts = {
+        Version(version): text for version, text in zip(sections[::2], sections[1::2], strict=True)
+    }
     between = sorted(version for version in texts if old < version <= new)
     return [
         " ".join(item.split())

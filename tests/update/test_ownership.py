@@ -1,0 +1,124 @@
+"""What an update does where the template and the owner changed the same thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from plumbum import local
+
+from tests.update.conftest import RELEASES, Service, commit, files, git, update
+from tests.update.test_matrix import edit
+
+FIRST, NEWEST = RELEASES[0], RELEASES[-1]
+
+
+def test_a_true_conflict_is_marked_and_named_and_loses_neither_side(
+    service: Service, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = service(FIRST)
+    edit(folder, "Dockerfile", "HEALTHCHECK --interval=10s", "HEALTHCHECK --interval=42s")
+    commit(folder)
+    update(folder, NEWEST)
+    text = (folder / "Dockerfile").read_text("utf-8")
+    assert "<<<<<<< before updating" in text
+    assert "--interval=42s" in text
+    assert "--start-interval=1s" in text
+    said = capfd.readouterr().err
+    assert "Conflicts in Dockerfile:" in said
+    assert "git add Dockerfile" in said
+    assert git(folder, "diff", "--name-only", "--diff-filter=U").split() == ["Dockerfile"]
+
+
+def test_make_update_fails_while_a_conflict_is_unresolved(service: Service, tmp_path: Path) -> None:
+    folder = service(FIRST)
+    edit(folder, "Dockerfile", "HEALTHCHECK --interval=10s", "HEALTHCHECK --interval=42s")
+    commit(folder)
+    code, _, error = local["make"]["-C", folder, "update"].run(retcode=None)
+    assert code == 2
+    assert "UU Dockerfile" in _
+    assert "Resolve the conflicts above" in error
+
+
+def test_a_renamed_file_keeps_the_owner_s_edits(service: Service) -> None:
+    folder = service("1.1.0")
+    edit(folder, ".mypy.ini", "strict = true", "strict = true\npretty = true")
+    commit(folder)
+    update(folder, "1.2.0")
+    assert not (folder / ".mypy.ini").exists()
+    assert "pretty = true" in (folder / "mypy.ini").read_text("utf-8")
+
+
+def test_a_file_that_its_owner_had_deleted_stays_deleted(service: Service) -> None:
+    folder = service(FIRST)
+    git(folder, "rm", "--quiet", "Makefile", ".mypy.ini")
+    commit(folder)
+    update(folder, NEWEST)
+    assert not (folder / "Makefile").exists()
+    assert not (folder / ".mypy.ini").exists()
+
+
+@pytest.mark.parametrize("edited", [True, False])
+def test_a_file_that_the_template_drops_goes_only_where_its_owner_never_changed_it(
+    edited: bool,
+    service: Service,
+    template: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    fork = tmp_path / "fork"
+    git(tmp_path, "clone", "--quiet", str(template), str(fork))
+    git(fork, "rm", "--quiet", "template/mypy.ini.jinja")
+    commit(fork, "Drop the settings of mypy")
+    git(fork, "tag", "v9.0.0")
+    folder = service(NEWEST, template=fork)
+    if edited:
+        edit(folder, "mypy.ini", "strict = true", "strict = false")
+        commit(folder)
+    update(folder, "9.0.0")
+    assert (folder / "mypy.ini").exists() == edited
+    assert ("it stays, because you changed it" in capfd.readouterr().err) == edited
+
+
+def test_a_checkout_with_crlf_updates_without_a_conflict(service: Service) -> None:
+    folder = service(FIRST)
+    git(folder, "config", "core.autocrlf", "true")
+    git(folder, "rm", "--quiet", "--cached", "-r", ".")
+    git(folder, "reset", "--quiet", "--hard")
+    assert b"\r\n" in (folder / "Dockerfile").read_bytes()
+    before = (folder / "app/main.py").read_bytes()
+    update(folder, NEWEST)
+    assert git(folder, "ls-files", "--unmerged") == ""
+    assert (folder / "app/main.py").read_bytes() == before
+    changed = git(folder, "-c", "core.safecrlf=false", "diff", "--name-only").split()
+    assert "Dockerfile" in changed
+    assert not [name for name in changed if name.startswith(("app/", "tests/", "pyproject"))]
+
+
+def test_git_brings_everything_back_from_a_killed_update(service: Service) -> None:
+    folder = service(FIRST)
+    before = files(folder)
+    copier = local["copier"][
+        "update", "--trust", "--defaults", "--vcs-ref", f"v{NEWEST}", str(folder)
+    ]
+    for seconds in (0.6, 1.2, 1.8, 2.4):
+        local["timeout"]["--signal=KILL", str(seconds), copier.formulate()].run(retcode=None)
+        git(folder, "reset", "--quiet", "--hard")
+        git(folder, "clean", "--quiet", "--force", "-d")
+        assert files(folder) == before
+    update(folder, NEWEST)
+    assert git(folder, "ls-files", "--unmerged") == ""
+
+
+def test_an_update_says_what_came_and_how_to_go_back(
+    service: Service, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = service("1.1.0")
+    update(folder, NEWEST)
+    said = capfd.readouterr().err
+    assert "- Tool settings: " in said
+    assert "- Health: " not in said
+    assert "git reset --hard" in said
+    commit(folder)
+    update(folder, NEWEST)
+    assert "Nothing to do" in capfd.readouterr().err
