@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,16 +30,12 @@ def lines(*arguments: str) -> list[str]:
     return [line for line in git(*arguments).splitlines() if line]
 
 
-def restored(renamed: Iterable[str]) -> list[str]:
-    """Bring back each removed, not renamed, file that its owner had changed; return their names.
+@contextmanager
+def last_rendering() -> Iterator[Path]:
+    """Give a folder with what the template wrote at the last update.
 
-    What the template had written is known by writing it again, from the answers and the version
-    that the last commit records.
+    It is written again, from the answers and the version that the last commit records.
     """
-    removed = set(lines("diff", "--no-renames", "--name-only", "--diff-filter=D", "HEAD"))
-    removed -= set(renamed)
-    if not removed:
-        return []
     answers = yaml.safe_load(git("show", f"HEAD:./{ANSWERS}"))
     with TemporaryDirectory() as folder:
         run_copy(
@@ -51,14 +48,33 @@ def restored(renamed: Iterable[str]) -> list[str]:
             skip_tasks=True,
             unsafe=True,
         )
-        kept = [
-            name
-            for name in sorted(removed)
-            if git("show", f"HEAD:./{name}") != Path(folder, name).read_text("utf-8")
-        ]
+        yield Path(folder)
+
+
+def restore(removed: set[str], rendering: Path) -> list[str]:
+    """Bring back each removed file that its owner had changed; return their names."""
+    kept = [
+        name
+        for name in sorted(removed)
+        if git("show", f"HEAD:./{name}") != (rendering / name).read_text("utf-8")
+    ]
     for name in kept:
         git("checkout", "HEAD", "--", name)
     return kept
+
+
+def merge_renamed(name: str, base: Path) -> None:
+    """Merge a renamed file anew: Copier, which does not know its base, makes it one conflict."""
+    sides = {2: "before updating", 3: "after updating"}
+    with TemporaryDirectory() as folder:
+        for stage in sides:
+            Path(folder, str(stage)).write_text(git("show", f":{stage}:./{name}"), "utf-8")
+        labels = ["-L", sides[2], "-L", "last update", "-L", sides[3]]
+        merge = git["merge-file", "--stdout", *labels, Path(folder, "2"), base, Path(folder, "3")]
+        conflicts, merged, _ = merge.run(retcode=None)
+    Path(name).write_text(merged, "utf-8")
+    if not conflicts:
+        git("add", "--", name)
 
 
 def conflicts() -> list[str]:
@@ -89,7 +105,15 @@ def main() -> None:
     parser.add_argument("old", type=Version)
     parser.add_argument("new", type=Version)
     options = parser.parse_args()
-    kept = restored(before_update.renames(options.old, options.new))
+    renamed = before_update.renames(options.old, options.new)
+    removed = set(lines("diff", "--no-renames", "--name-only", "--diff-filter=D", "HEAD"))
+    kept = []
+    if removed:
+        with last_rendering() as rendering:
+            kept = restore(removed - renamed.keys(), rendering)
+            for old, new in renamed.items():
+                if lines("ls-files", "--unmerged", "--", new):
+                    merge_renamed(new, rendering / old)
     unmerged = conflicts()
     changed = lines("status", "--porcelain")
     if not changed:

@@ -86,10 +86,10 @@ def copier(
 def refused(checkout: Path, tmp_path: Path, copier: Copier) -> Refused:
     """Return `refused(*arguments)`: a copy that must end with one sentence and write nothing."""
 
-    def refused(*arguments: object) -> str:
+    def refused(*arguments: object, template: Path = checkout) -> str:
         destination = tmp_path / "service"
         command = "copy", "--trust", "--defaults", "--vcs-ref=HEAD", "--quiet"
-        outcome = copier(*command, *arguments, checkout, destination)
+        outcome = copier(*command, *arguments, template, destination)
         assert outcome.code == 1, outcome
         assert not destination.exists()
         assert outcome.output == ""
