@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from tests.update.conftest import RELEASES, Service, commit, files, git, update
 from tests.update.test_matrix import edit
 
 FIRST, NEWEST = RELEASES[0], RELEASES[-1]
+BIN = Path(sys.executable).parent
 
 
 def test_a_true_conflict_is_marked_and_named_and_loses_neither_side(
@@ -30,13 +33,14 @@ def test_a_true_conflict_is_marked_and_named_and_loses_neither_side(
     assert git(folder, "diff", "--name-only", "--diff-filter=U").split() == ["Dockerfile"]
 
 
-def test_make_update_fails_while_a_conflict_is_unresolved(service: Service, tmp_path: Path) -> None:
+def test_make_update_fails_while_a_conflict_is_unresolved(service: Service) -> None:
     folder = service(FIRST)
     edit(folder, "Dockerfile", "HEALTHCHECK --interval=10s", "HEALTHCHECK --interval=42s")
     commit(folder)
-    code, _, error = local["make"]["-C", folder, "update"].run(retcode=None)
+    with local.env(PATH=f"{BIN}:{os.environ['PATH']}"):
+        code, said, error = local["make"]["-C", folder, "update"].run(retcode=None)
     assert code == 2
-    assert "UU Dockerfile" in _
+    assert "UU Dockerfile" in said
     assert "Resolve the conflicts above" in error
 
 
