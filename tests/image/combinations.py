@@ -1,0 +1,41 @@
+"""Which images are held to the contract."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+
+class Combination(NamedTuple):
+    """What distinguishes one image of the matrix from another."""
+
+    kind: str
+    base: str
+    python: str
+
+    def __str__(self) -> str:
+        return "-".join(self)
+
+
+EVERY = [
+    Combination(kind, base, python)
+    for python in ("3.13", "3.11")
+    for base in ("slim", "distroless", "custom")
+    for kind in ("web", "worker", "job")
+] + [Combination("web", "slim", "3.14")]
+
+# Builds without cache take long: each kind, base and Python, but not each with each.
+FEW = [image for image in EVERY if image.kind == "web" or image.base == "slim"]
+# Where one image of each kind and each base is enough.
+MIXED = [
+    Combination("web", "slim", "3.13"),
+    Combination("worker", "custom", "3.11"),
+    Combination("job", "distroless", "3.13"),
+]
+
+
+def of(*kinds: str, among: list[Combination] = EVERY) -> pytest.MarkDecorator:
+    """Ask for the fixture `service`: built, once for each combination of these kinds."""
+    chosen = [image for image in among if not kinds or image.kind in kinds]
+    return pytest.mark.parametrize("service", chosen, ids=str, indirect=True)

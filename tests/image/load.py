@@ -1,0 +1,125 @@
+"""A real load generator on loopback, which counts what a stop costs its clients."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from dataclasses import dataclass, field
+from http.client import HTTPException
+
+import pytest
+from plumbum import ProcessExecutionError
+
+from tests.engine import apt, cache
+from tests.image.containers import running, until
+from tests.image.services import Service
+
+END = b'"end"]'
+# The service with two slower paths: some work, and an answer that takes three seconds.
+BUSY = """
+import asyncio
+from fastapi.responses import StreamingResponse
+from app import main
+
+@main.app.post("/work")
+async def work():
+    await asyncio.sleep(0.02)
+    return "x" * 2000
+
+@main.app.get("/long")
+async def long():
+    async def parts():
+        yield b"["
+        for _ in range(30):
+            yield b'"' + b"x" * 10000 + b'", '
+            await asyncio.sleep(0.1)
+        yield b'"end"]'
+    return StreamingResponse(parts())
+"""
+
+
+@dataclass
+class Outcome:
+    """What became of the requests: refused ones were never accepted, lost ones were."""
+
+    answered: int = 0
+    refused: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def accepted(self) -> int:
+        """Requests that a connection was made for."""
+        return self.answered + self.lost.total()
+
+
+def hey() -> str:
+    """Return the path of the load generator: installed, or unpacked into the cache."""
+    if found := shutil.which("hey"):
+        return found
+    try:
+        folder = cache.folder() / f"hey-{apt.codename()}"
+        cache.once(folder, lambda path: apt.unpack({"hey": apt.codename()}, path))
+    except (LookupError, ProcessExecutionError) as error:
+        pytest.fail(f"The load generator `hey` cannot be had: {error}")
+    return str(folder / "usr/bin/hey")
+
+
+class Load:
+    """Requests from 25 clients at once, as many as they can, until it is ended."""
+
+    def __init__(self, url: str, *options: str) -> None:
+        """Begin. POST requests, because a client may repeat a GET and so hide its loss."""
+        command = [hey(), "-z", "5m", "-c", "25", "-m", "POST", "-t", "60", *options, url]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def end(self) -> Outcome:
+        """End; return what became of the requests."""
+        self._process.send_signal(signal.SIGINT)
+        report, _ = self._process.communicate(timeout=120)
+        return outcome(report)
+
+
+def outcome(report: str) -> Outcome:
+    """Read the load generator's report."""
+    result = Outcome()
+    for status, count in re.findall(r"^ +\[(\d{3})\]\t(\d+) responses$", report, re.MULTILINE):
+        if status == "200":
+            result.answered += int(count)
+        else:
+            result.lost[f"status {status}"] += int(count)
+    _, _, errors = report.partition("Error distribution:")
+    for count, error in re.findall(r"^ +\[(\d+)\]\t(.*)$", errors, re.MULTILINE):
+        if error.endswith("connect: connection refused"):
+            result.refused += int(count)
+        else:
+            result.lost[error.rpartition(": ")[2]] += int(count)
+    return result
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What a stop under load cost."""
+
+    outcomes: list[Outcome]
+    long_answer: bytes
+    exit_code: int
+
+
+def stop_under_load(service: Service, start: str = "main.main()") -> Stop:
+    """Stop a busy web service: clients that keep connections, others that do not, a long answer."""
+    command = ("python", "-c", BUSY + start)
+    network = service.engine.network
+    with running(service.image, network, *command, LOG_LEVEL="WARNING") as container:
+        until(container.answers, "an answer")
+        url = f"http://127.0.0.1:{container.port}/work"
+        kept, single = Load(url), Load(url, "-disable-keepalive")
+        with container.streaming("/long") as stream:
+            container.stop()
+            try:
+                answer = stream.read()
+            except (OSError, HTTPException):
+                answer = b""
+        return Stop([kept.end(), single.end()], answer, container.exit_code())

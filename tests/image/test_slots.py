@@ -1,0 +1,55 @@
+"""The owner's slots: Debian packages to run with, and more of the repository."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.image import checks
+from tests.image.containers import UNPRIVILEGED, ask
+from tests.image.services import Service, Workshop
+
+pytestmark = pytest.mark.image
+
+
+@pytest.fixture(scope="module")
+def service(workshop: Workshop) -> Service:
+    """Return a service that uses both."""
+    name = "worker-slots"
+    slots = {"runtime_packages": ["libpq5"], "extra_paths": ["migrations", "alembic.ini"]}
+    folder = workshop.write(name, "worker", "slim", "3.13", **slots)
+    (folder / "migrations" / "versions").mkdir(parents=True)
+    (folder / "migrations" / "versions" / "0001.py").write_text("STEP = 1\n")
+    (folder / "alembic.ini").write_text("[alembic]\n")
+    workshop.lock(folder)
+    service = workshop.finish(folder, name, "worker")
+    service.make("image")
+    return service
+
+
+def test_runtime_packages_are_there_to_load(service: Service) -> None:
+    code = "import ctypes; print(ctypes.CDLL('libpq.so.5').PQlibVersion() > 0)"
+    run = service.image.docker["run", "--rm", "--network=none", service.image.name]
+    assert run("python", "-c", code) == "True\n"
+
+
+def test_runtime_packages_leave_no_package_lists(service: Service) -> None:
+    files = {path for path, entry in service.image.entries.items() if entry.isfile() and entry.size}
+    fetched = ("var/lib/apt/lists/", "var/cache/apt/")
+    assert [path for path in files if path.startswith(fetched)] == []
+
+
+def test_extra_paths_are_in_the_image_and_root_owns_them(service: Service) -> None:
+    entries = service.image.entries
+    assert {"app/alembic.ini", "app/migrations/versions/0001.py"} <= entries.keys()
+    checks.cannot_rewrite_itself(ask(service.image, "identity", None, *UNPRIVILEGED))
+
+
+def test_extra_paths_are_in_the_layer_of_the_code(service: Service) -> None:
+    assert "app/migrations/versions/0001.py" in service.image.code.entries
+    checks.has_bytecode_for_all(service.image)
+
+
+def test_a_service_with_slots_keeps_its_user_and_its_rights(service: Service) -> None:
+    facts = ask(service.image, "identity")
+    checks.runs_as_nobody(service.image, facts)
+    checks.needs_no_more(facts)
