@@ -6,7 +6,7 @@ POETRY := $(shell sed -n '/^.poetry./,/^$$/s/^version = "\([^"]*\)".*/\1/p' stan
 
 export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 
-.PHONY: help new test lint test-render test-update test-image tags plain engine
+.PHONY: help new adopt test lint test-render test-update test-image tags plain engine
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,10 +25,13 @@ test-render: .venv/installed ## Prove what it writes: no engine, less than two m
 	$(BIN)/pytest --numprocesses auto tests/render
 
 test-update: .venv/installed ## Prove that updates take nothing from owners
-	$(BIN)/pytest --numprocesses auto tests/update
+	$(BIN)/pytest --numprocesses auto tests/update tests/adopt
 
 test-image: .venv/installed ## Prove the images, on a real engine
 	$(BIN)/pytest tests/engine tests/image
+
+adopt: .venv/installed ## Bring an existing service under the template: SERVICE=../old-service [ANSWERS=…]
+	@$(BIN)/python tasks/adopt.py "$(SERVICE)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))
 
 tags: .venv/installed ## Set the tag of each release that main records
 	@$(BIN)/python tasks/releases.py

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import copier._main
 import yaml
 from copier.errors import UserMessageError
 from copier_template_extensions import ContextHook
@@ -22,11 +23,17 @@ QUESTIONS = Path(__file__).parent.parent / "copier.yml"
 Context = MutableMapping[str, Any]
 
 
+def is_new() -> bool:
+    """Say whether a service is made, not updated; nothing public of Copier tells while it asks."""
+    operation = getattr(copier._main, "_operation", None)
+    return operation is not None and operation.get("copy") == "copy"
+
+
 def problem(environment: Environment, question: dict[str, Any], name: str, context: Context) -> str:
     """Return why `context[name]` is no answer to the question, or an empty string."""
 
-    def render(text: str) -> str:
-        return environment.from_string(text).render(**context)
+    def render(text: str, known: Context = context) -> str:
+        return environment.from_string(text).render(**known)
 
     answer = context[name]
     kind = question.get("type", "str")
@@ -36,7 +43,9 @@ def problem(environment: Environment, question: dict[str, Any], name: str, conte
         return f"{answer!r} is no text"
     if "choices" in question:
         choices = question["choices"]
-        offered = yaml.safe_load(render(choices)) if isinstance(choices, str) else choices
+        # What a service has is offered to it though it is retired; a new one has nothing yet.
+        known = {key: value for key, value in context.items() if key != name or not is_new()}
+        offered = yaml.safe_load(render(choices, known)) if isinstance(choices, str) else choices
         values = {
             str(choice["value"]) if isinstance(choice, dict) else str(choice): choice
             for choice in offered.values()

@@ -34,13 +34,13 @@ def read(path: Path = STANDARD) -> Table:
         raise UserMessageError(f"{path.name} cannot be read: {error}") from error
 
 
-def reference(name: str, standard: Table) -> str:
+def reference(name: str, standard: Table, public: bool) -> str:
     """Return the reference of a base image: behind the mirror, and by digest where one is pinned.
 
     `python:3.13-slim` -> `mirror.example.com/hub/python:3.13-slim@sha256:…`
     """
     mirror, digests = standard["registry"]["mirror"], standard["digests"]
-    prefix = f"{mirror.rstrip('/')}/" if mirror else ""
+    prefix = f"{mirror.rstrip('/')}/" if mirror and public else ""
     digest = f"@{digests[name]}" if name in digests else ""
     return f"{prefix}{name}{digest}"
 
@@ -59,10 +59,11 @@ def image(base: Table, python: str, standard: Table) -> Table:
     runtime = base["runtime"].format(**fields)
     builder = base.get("builder", runtime).format(**fields)
     offered = base.get("pythons", [python])
+    public = base.get("public", True)
     missing = f"it has no Python {python}, only {' and '.join(offered)}"
     return {
-        "builder": reference(builder, standard),
-        "runtime": reference(runtime, standard),
+        "builder": reference(builder, standard, public),
+        "runtime": reference(runtime, standard, public),
         "name": runtime,
         "digest": standard["digests"].get(runtime, ""),
         "help": base["help"],
@@ -98,9 +99,29 @@ def table(standard: Table) -> Table:
     }
 
 
+def checked(standard: Table) -> Table:
+    """Return the table; raise `UserMessageError` with one sentence for a mistake in it."""
+    try:
+        result = table(standard)
+        offered = [
+            version for version, python in result["pythons"].items() if not python["retired"]
+        ]
+        for name, values in (("python_version", offered), ("base_image", standard["base"])):
+            if standard["defaults"][name] not in values:
+                raise UserMessageError(
+                    f"standard.toml proposes {name} = {standard['defaults'][name]!r} and offers only "
+                    + ", ".join(values)
+                )
+    except KeyError as error:
+        raise UserMessageError(
+            f"standard.toml says nothing of {error}, which it names or needs"
+        ) from error
+    return result
+
+
 class Standard(Extension):
     """Makes the table known as `standard` to every template."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        environment.globals["standard"] = table(read())
+        environment.globals["standard"] = checked(read())

@@ -1,7 +1,9 @@
 """What the Dockerfile does in Python: `python Dockerfile.py manifest | environment | code`."""
 
+import ast
 import compileall
 import contextlib
+import importlib.util
 import os
 import pkgutil
 import py_compile
@@ -17,6 +19,12 @@ LAYER = Path("/layer", os.getenv("SOURCE_DATE_EPOCH", ""))
 VENV = LAYER / "app/.venv"
 # 1980-01-02: what a lock decides carries one date on every machine; zip files know none earlier.
 FIRST_DATE = 315619200
+# The keys of pyproject.toml on which the dependencies depend.
+DECIDES = {
+    *("requires-python", "requires-poetry", "source", "group", "extras"),
+    *("dependencies", "dev-dependencies", "optional-dependencies"),
+}
+ENVIRONMENT = Path("/environment")
 # Bytecode that is valid whatever the files' times, and never stale after an edit in place.
 CHECKED = py_compile.PycInvalidationMode.CHECKED_HASH
 
@@ -26,13 +34,12 @@ def manifest() -> None:
     import tomlkit
 
     full = tomlkit.parse(Path("pyproject.toml").read_text("utf-8")).unwrap()
-    decides = ("requires-", "dependencies", "optional-dependencies", "group", "source", "extras")
 
     def reduced(table: dict[str, object]) -> dict[str, object]:
-        return {key: value for key, value in table.items() if key.startswith(decides)}
+        return {key: value for key, value in table.items() if key in DECIDES}
 
     kept = {
-        "project": {"name": "service", "version": "0"} | reduced(full["project"]),
+        "project": {"name": "service", "version": "0"} | reduced(full.get("project", {})),
         "dependency-groups": full.get("dependency-groups", {}),
         "tool": {"poetry": reduced(full["tool"]["poetry"]) | {"package-mode": False}},
     }
@@ -55,26 +62,32 @@ def environment() -> None:
         f"home = {os.path.dirname(sys.executable)}\ninclude-system-site-packages = false\n"
     )
     site = str(next(VENV.glob("lib/python*/site-packages")))
-    # In a process of its own: bytecode depends on what else the compiling process has loaded.
-    command = [sys.executable, "-IB", __file__, "imports", site]
-    imported = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    for line in imported.splitlines():
-        source, target = line.split("\t")
-        py_compile.compile(source, f"{LAYER}{target}", invalidation_mode=CHECKED)
+    compile_library(site, [module.name for module in pkgutil.iter_modules([site])])
     finish(FIRST_DATE)
 
 
-def imports(site: str) -> None:
-    """Print source and bytecode file of each library module that the installed packages import."""
+def compile_library(site: str, names: list[str]) -> None:
+    """Compile what importing the modules loads of the standard library, unless it is compiled."""
+    # In a process of its own: bytecode depends on what else the compiling process has loaded.
+    command = [sys.executable, "-IB", __file__, "imports", site, *names]
+    loaded = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    for line in loaded.splitlines():
+        source, target = line.split("\t")
+        if not Path(f"{ENVIRONMENT}{target}").exists():
+            py_compile.compile(source, f"{LAYER}{target}", invalidation_mode=CHECKED)
+
+
+def imports(site: str, *names: str) -> None:
+    """Import the modules; print source and bytecode file of each library module then loaded."""
     sys.path.append(site)
     with contextlib.redirect_stdout(sys.stderr):
-        for module in pkgutil.iter_modules([site]):
+        for name in names:
             try:
-                __import__(module.name)
+                __import__(name)
             except BaseException as error:  # some need settings, or what is not installed
-                print(f"{module.name} was not imported: {error!r}")
+                print(f"{name} was not imported: {error!r}")
     library = sysconfig.get_path("stdlib")
-    specs = [module.__spec__ for module in sys.modules.values() if module.__spec__]
+    specs = {getattr(module, "__spec__", None) for module in sys.modules.values()} - {None}
     for spec in sorted(specs, key=lambda spec: spec.name):
         if spec.cached and spec.origin and spec.origin.startswith(library):
             print(spec.origin, spec.cached, sep="\t")
@@ -83,6 +96,22 @@ def imports(site: str) -> None:
 def code() -> None:
     """Compile the application; date it by its commit, or else by its newest file."""
     newest = max(path.stat().st_mtime for path in LAYER.rglob("*.*"))
+    names = set()
+    for file in LAYER.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module)
+    library = {name for name in names if name.split(".")[0] in sys.stdlib_module_names}
+    specs = {name: importlib.util.find_spec(name) for name in sorted(library)}
+    missing = [
+        name
+        for name, spec in specs.items()
+        if spec and spec.cached and not Path(f"{ENVIRONMENT}{spec.cached}").exists()
+    ]
+    if missing:
+        compile_library("", missing)
     finish(int(os.environ["SOURCE_DATE_EPOCH"] or newest))
 
 
