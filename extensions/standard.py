@@ -109,8 +109,8 @@ def checked(standard: Table) -> Table:
         for name, values in (("python_version", offered), ("base_image", standard["base"])):
             if standard["defaults"][name] not in values:
                 raise UserMessageError(
-                    f"standard.toml proposes {name} = {standard['defaults'][name]!r} and offers only "
-                    + ", ".join(values)
+                    f"standard.toml proposes {name} = {standard['defaults'][name]!r} "
+                    f"and offers only {', '.join(values)}"
                 )
     except KeyError as error:
         raise UserMessageError(

@@ -87,8 +87,8 @@ def imports(site: str, *names: str) -> None:
             except BaseException as error:  # some need settings, or what is not installed
                 print(f"{name} was not imported: {error!r}")
     library = sysconfig.get_path("stdlib")
-    specs = {getattr(module, "__spec__", None) for module in sys.modules.values()} - {None}
-    for spec in sorted(specs, key=lambda spec: spec.name):
+    specs = [getattr(module, "__spec__", None) for module in sys.modules.values()]
+    for spec in sorted(filter(None, specs), key=lambda spec: spec.name):
         if spec.cached and spec.origin and spec.origin.startswith(library):
             print(spec.origin, spec.cached, sep="\t")
 
@@ -132,7 +132,9 @@ if __name__ == "__main__":
             manifest()
         case ["environment"]:
             environment()
-        case ["imports", site]:
-            imports(site)
+        case ["imports", site, *names]:
+            imports(site, *names)
         case ["code"]:
             code()
+        case _:
+            sys.exit(__doc__)
