@@ -25,13 +25,18 @@ def answers(folder: Path) -> dict[str, object]:
 def test_a_retired_python_stays_and_works_and_is_named(
     service: Service, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    folder = service(FIRST, python_version="3.11")
+    folder = service(FIRST, python_version="3.12")
     update(folder, NEWEST)
-    assert answers(folder)["python_version"] == "3.11"
-    assert "FROM python:3.11-slim" in (folder / "Dockerfile").read_text("utf-8")
+    assert answers(folder)["python_version"] == "3.12"
+    assert "FROM python:3.12-slim" in (folder / "Dockerfile").read_text("utf-8")
     said = "".join(capfd.readouterr())
-    assert "Python 3.11 is retired" in said
+    assert "Python 3.12 is retired" in said
     assert "--data python_version=3.13" in said
+
+
+def test_a_retired_python_is_offered_to_no_new_service(service: Service) -> None:
+    with pytest.raises(UserMessageError, match="choose one of 3.11, 3.13, 3.14"):
+        service(NEWEST, python_version="3.12")
 
 
 def test_a_python_in_use_is_not_called_retired(
@@ -80,7 +85,7 @@ def test_another_python_changes_the_image_and_leaves_requires_python(service: Se
 
 @pytest.mark.parametrize(
     ("answer", "right"),
-    [({"port": 80}, "from 1024 to 65535"), ({"python_version": "2.7"}, "choose one of 3.12")],
+    [({"port": 80}, "from 1024 to 65535"), ({"python_version": "2.7"}, "choose one of 3.11")],
 )
 def test_a_wrong_answer_is_refused_and_changes_nothing(
     answer: dict[str, Any], right: str, service: Service

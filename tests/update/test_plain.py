@@ -17,9 +17,9 @@ FIRST, NEWEST = RELEASES[0], RELEASES[-1]
 COMBINATIONS: list[dict[str, Any]] = [
     {"service_kind": kind, "base_image": base, "python_version": python}
     for kind, base, python in itertools.product(
-        ("web", "worker", "job"), ("slim", "distroless", "custom"), ("3.12", "3.13", "3.14")
+        ("web", "worker", "job"), ("slim", "distroless", "custom"), ("3.11", "3.13", "3.14")
     )
-    if base != "distroless" or python == "3.13"
+    if base != "distroless" or python != "3.14"
 ]
 
 
