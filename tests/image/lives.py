@@ -21,7 +21,6 @@ class Life:
     """The command line of process 1; empty for a job, which is over before one can look."""
     answers: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
     """What a web service answered, by path."""
-    stop_seconds: float = 0
     exit_code: int = -1
     output: str = ""
     trace: str = ""
@@ -49,17 +48,30 @@ def live(image: Image, kind: str, network: str) -> Life:
     with running(image, network, PYTHONVERBOSE=1) as container:
         if kind != "job":
             _observe(life, container, kind)
-            life.stop_seconds = container.stop()
+            container.stop()
         life.exit_code = container.exit_code()
         life.output, life.trace = container.output, container.errors
     return life
 
 
-def _observe(life: Life, container: Container, kind: str) -> None:
+def stop_idle(image: Image, kind: str, network: str) -> tuple[int, float]:
+    """Start and stop a web service or worker; return its exit code and how long the stop took."""
+    with running(image, network) as container:
+        _wait(container, kind)
+        seconds = container.stop()
+        return container.exit_code(), seconds
+
+
+def _wait(container: Container, kind: str) -> None:
     if kind == "web":
         until(container.answers, "an answer")
-        for path in ("/health/live", "/health/ready"):
-            life.answers[path] = container.get(path)
     else:
         until(lambda: "started" in container.output, "the first log line")
+
+
+def _observe(life: Life, container: Container, kind: str) -> None:
+    _wait(container, kind)
+    if kind == "web":
+        for path in ("/health/live", "/health/ready"):
+            life.answers[path] = container.get(path)
     life.arguments = json.loads(container.python(PROCESS_1))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-import mirror
+from tasks import mirror
 
 USER = "build-user"
 PASSWORD = "s3cret/of+the:index"

@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import mirror
 import pytest
 from plumbum import local
 
+from tasks import mirror
 from tests.engine import Engine
 from tests.image.images import Image
 

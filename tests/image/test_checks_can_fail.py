@@ -124,7 +124,12 @@ def test_a_shell_that_keeps_the_signal_to_itself_is_noticed(service: Service) ->
     with pytest.raises(AssertionError):
         checks.is_process_1(life)
     with pytest.raises(AssertionError):
-        checks.ends_when_told(life)
+        checks.ends_when_told(lambda: (life.exit_code, 0))
+
+
+def test_a_stop_that_takes_too_long_is_noticed() -> None:
+    with pytest.raises(AssertionError):
+        checks.ends_when_told(lambda: (0, 2.5))
 
 
 @one

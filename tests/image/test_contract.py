@@ -13,7 +13,7 @@ import pytest
 from tests.image import checks
 from tests.image.combinations import FEW, MIXED, of
 from tests.image.containers import UNPRIVILEGED, ask, running, until
-from tests.image.lives import Life, live
+from tests.image.lives import Life, live, stop_idle
 from tests.image.load import stop_under_load
 from tests.image.rebuilds import LIBRARY, Edits, Rebuild
 from tests.image.services import (
@@ -102,8 +102,9 @@ def test_04_work_is_done_without_privileges(life: Life) -> None:
 
 
 @of("web", "worker")
-def test_05_an_idle_service_stops_at_once_and_ends_with_0(life: Life) -> None:
-    checks.ends_when_told(life)
+def test_05_an_idle_service_stops_at_once_and_ends_with_0(service: Service) -> None:
+    network = service.engine.network
+    checks.ends_when_told(lambda: stop_idle(service.image, service.kind, network))
 
 
 @of("web")
