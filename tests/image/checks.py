@@ -121,7 +121,7 @@ def needs_no_more(facts: Facts) -> None:
 
 def ends_when_told(stop: Callable[[], tuple[int, float]]) -> None:
     """It ends with 0, in less than 2 seconds; a busy machine may have two more tries."""
-    tries = []
+    tries: list[float] = []
     while len(tries) < 3 and (not tries or tries[-1] >= 2):
         code, seconds = stop()
         assert code == 0

@@ -18,11 +18,15 @@ from tests.image.containers import running, until
 from tests.image.services import Service
 
 END = b'"end"]'
-# The service with two slower paths: some work, and an answer that takes three seconds.
+# The service with three more paths, the last of which takes three seconds to answer.
 BUSY = """
 import asyncio
 from fastapi.responses import StreamingResponse
 from app import main
+
+@main.app.post("/quick")
+async def quick():
+    return "done"
 
 @main.app.post("/work")
 async def work():
@@ -68,11 +72,11 @@ def hey() -> str:
 
 
 class Load:
-    """Requests from 25 clients at once, as many as they can, until it is ended."""
+    """Requests from 50 clients at once, as many as they can, until it is ended."""
 
     def __init__(self, url: str, *options: str) -> None:
         """Begin. POST requests, because a client may repeat a GET and so hide its loss."""
-        command = [hey(), "-z", "5m", "-c", "25", "-m", "POST", "-t", "60", *options, url]
+        command = [hey(), "-z", "5m", "-c", "50", "-m", "POST", "-t", "60", *options, url]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def end(self) -> Outcome:
@@ -114,8 +118,8 @@ def stop_under_load(service: Service, start: str = "main.main()") -> Stop:
     network = service.engine.network
     with running(service.image, network, *command, LOG_LEVEL="WARNING") as container:
         until(container.answers, "an answer")
-        url = f"http://127.0.0.1:{container.port}/work"
-        kept, single = Load(url), Load(url, "-disable-keepalive")
+        url = f"http://127.0.0.1:{container.port}"
+        kept, single = Load(f"{url}/work"), Load(f"{url}/quick", "-disable-keepalive")
         with container.streaming("/long") as stream:
             container.stop()
             try:
