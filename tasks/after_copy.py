@@ -26,10 +26,10 @@ def say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def last_line(error: ProcessExecutionError) -> str:
-    """Return the last thing that a command said, as one line."""
-    lines = [line.strip(" |") for line in f"{error.stdout}\n{error.stderr}".splitlines()]
-    return next((line for line in reversed(lines) if line), f"exit code {error.retcode}")
+def reason(error: ProcessExecutionError) -> str:
+    """Return the first thing that a command said of its failure, as one line."""
+    lines = [line.strip() for line in f"{error.stderr}\n{error.stdout}".splitlines()]
+    return next((line for line in lines if line), f"exit code {error.retcode}").rstrip(".")
 
 
 def find_poetry() -> BaseCommand | None:
@@ -59,13 +59,14 @@ def lock() -> dict[str, str]:
     try:
         return mirror.run(poetry, "lock", "--no-interaction")
     except ProcessExecutionError as error:
-        say(f"The dependencies could not be locked ({last_line(error)}): run `make lock` later.")
+        say(f"The dependencies could not be locked ({reason(error)}): run `make lock` later.")
         return {}
 
 
 def commit() -> None:
     """Make the first commit where there is no repository yet and git knows who commits."""
-    finish = "git add --all && git commit --message 'Create the service'"
+    message = "git commit --message 'Create the service'"
+    finish = f"git add --all && {message}"
     try:
         git = local["git"]
     except CommandNotFound:
@@ -74,7 +75,7 @@ def commit() -> None:
     try:
         inside = git("rev-parse", "--show-toplevel", retcode=(0, 128)).strip()
         if inside:
-            say(f"The service is inside the repository {inside}: commit it there.")
+            say(f"The service is inside the repository {inside}: run `git add . && {message}`.")
             return
         git("init", "--quiet")
         if git["-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"].run(retcode=None)[0]:
@@ -87,7 +88,7 @@ def commit() -> None:
         git("add", "--all")
         git("commit", "--quiet", "--message", "Create the service")
     except ProcessExecutionError as error:
-        say(f"git refused the first commit ({last_line(error)}): run `{finish}`.")
+        say(f"git refused the first commit ({reason(error)}): run `{finish}`.")
 
 
 def main() -> None:
@@ -100,7 +101,9 @@ def main() -> None:
     change = f"cd {shlex.quote(destination)}"
     if environment:
         change += " && export " + " ".join(f"{k}={shlex.quote(v)}" for k, v in environment.items())
-    say(f"\nNext:\n  {change}\n  make run\n  make image")
+    locked = Path("poetry.lock").exists()
+    steps = [change, *([] if locked else ["make lock"]), "make run", "make image"]
+    say("\n  ".join(["\nNext:", *steps]))
 
 
 if __name__ == "__main__":
