@@ -6,7 +6,7 @@ POETRY := $(shell sed -n '/^.poetry./,/^$$/s/^version = "\([^"]*\)".*/\1/p' stan
 
 export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 
-.PHONY: help new adopt test lint test-render test-update test-image tags plain engine
+.PHONY: help new adopt test lint test-render test-update test-image test-bots tags plain engine
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,6 +32,9 @@ test-image: .venv/installed ## Prove the images, on a real engine
 
 adopt: .venv/installed ## Bring an existing service under the template: SERVICE=../old-service [ANSWERS=…]
 	@$(BIN)/python tasks/adopt.py "$(SERVICE)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))
+
+test-bots: .venv/installed ## Prove what Renovate does with services and with the template
+	$(BIN)/pytest tests/bots
 
 tags: .venv/installed ## Set the tag of each release that main records
 	@$(BIN)/python tasks/releases.py
