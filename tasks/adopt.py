@@ -15,20 +15,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import adopt_answers
-import adopt_lock
-import adopt_look
-import adopt_pipenv
-import adopt_pyproject
 import yaml
-from adopt_answers import Service
-from adopt_pyproject import Edit
-from adopt_report import Problem, Report, some
-from after_copy import find_poetry
 from copier import run_copy
 from copier.errors import UserMessageError
-from new import CHECKOUT, pair, source
 from plumbum import CommandNotFound, local
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tasks import adopt_answers, adopt_lock, adopt_look, adopt_pipenv, adopt_pyproject
+from tasks.adopt_answers import Service
+from tasks.adopt_pyproject import Edit
+from tasks.adopt_report import Problem, Report, some
+from tasks.after_copy import find_poetry
+from tasks.new import CHECKOUT, pair, source
 
 Table = dict[str, Any]
 
@@ -223,6 +221,7 @@ def adopt(folder: Path, given: Table) -> Report:
     packages = (
         adopt_pipenv.locked_packages(pipfile_lock, found) if pipfile else adopt_lock.read(folder)
     )
+    report.took(f"updates come from {answers['_src_path']}")
     report.commands.append(f"cd {shlex.quote(str(folder))}")
     lock(service, edit, packages, report)
     adopt_look.tools(service, adopt_lock.versions(adopt_lock.read(folder)).keys(), report)
@@ -249,7 +248,7 @@ def main() -> None:
         sys.exit("Say which service: make adopt SERVICE=../old-service")
     given = dict(options.answers)
     if options.data_file:
-        given = yaml.safe_load(options.data_file.read_text("utf-8"))
+        given = yaml.safe_load(options.data_file.read_text("utf-8")) or {}
     try:
         print(adopt(Path(options.service), given))
     except Problem as problem:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import adopt_dockerfile
-from adopt_dockerfile import Dockerfile
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
+
+from tasks import adopt_dockerfile
+from tasks.adopt_dockerfile import Dockerfile
 
 Table = dict[str, Any]
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import mirror
 import tomlkit
-from adopt_report import Report, some
-from after_copy import last_line
 from packaging.utils import canonicalize_name
 from plumbum import ProcessExecutionError, local
 from plumbum.commands.base import BaseCommand
+
+from tasks import mirror
+from tasks.adopt_report import Report, some
+from tasks.after_copy import last_line
 
 Table = dict[str, Any]
 

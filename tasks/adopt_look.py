@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from adopt_answers import Service
-from adopt_report import Report, some
+from tasks.adopt_answers import Service
+from tasks.adopt_report import Report, some
 
 Table = dict[str, Any]
 

@@ -15,13 +15,14 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import tomlkit
-from adopt_report import Problem, Report
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from plette import Lockfile, Pipfile  # type: ignore[import-untyped]
 from tomlkit.container import Container
 from tomlkit.items import Comment, Item
+
+from tasks.adopt_report import Problem, Report
 
 Table = dict[str, Any]
 

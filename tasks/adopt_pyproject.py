@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import adopt_pipenv
 import tomlkit
-from adopt_answers import Service, allows
-from adopt_report import Problem, Report, some
 from tomlkit import TOMLDocument
 from tomlkit.items import AbstractTable, Array
+
+from tasks import adopt_pipenv
+from tasks.adopt_answers import Service, allows
+from tasks.adopt_report import Problem, Report, some
 
 Table = dict[str, Any]
 

@@ -16,11 +16,6 @@ from .support import ROOT, Index, Outcome, git, index
 Adopt = Callable[..., Outcome]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Name the mark of those tests that ask the real package index."""
-    config.addinivalue_line("markers", "network: asks the real package index")
-
-
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the template as it stands, committed: nothing here depends on what is not."""
@@ -58,10 +53,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def adopt(template: Path, no_poetry: str, cache: Path) -> Adopt:
     """Return `adopt(folder, *answers, poetry=False)`: what `make adopt` runs."""
 
-    def adopt(folder: Path, *answers: str, poetry: bool = False) -> Outcome:
+    def adopt(
+        folder: Path, *answers: str, poetry: bool = False, checkout: Path = template
+    ) -> Outcome:
         path = f"{ROOT}/.poetry/bin:{os.environ['PATH']}" if poetry else no_poetry
         done = subprocess.run(
-            [sys.executable, template / "tasks/adopt.py", folder, *answers],
+            [sys.executable, checkout / "tasks/adopt.py", folder, *answers],
             env={**os.environ, "PATH": path, "POETRY_CACHE_DIR": str(cache)},
             stdin=subprocess.DEVNULL,
             capture_output=True,

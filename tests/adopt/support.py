@@ -19,8 +19,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-sys.path.insert(0, str(ROOT / "tasks"))
-
 
 def git(folder: Path, *arguments: str) -> str:
     """Run git as somebody; return what it said."""

@@ -158,6 +158,16 @@ def test_answers_are_guessed(adopt: Adopt, template: Path, tmp_path: Path) -> No
         assert told in outcome.looks
 
 
+def test_updates_come_from_where_the_checkout_came_from(
+    adopt: Adopt, template: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "clone", "--quiet", str(template), "clone")
+    service = repository(tmp_path / "service", POETRY_1)
+    outcome = adopt(service, checkout=tmp_path / "clone")
+    assert f"updates come from {template}" in outcome.taken
+    assert answers(service)["_src_path"] == str(template)
+
+
 def test_answers_of_the_second_shape(adopt: Adopt, tmp_path: Path) -> None:
     files = {name: text for name, text in POETRY_2.items() if name != "Dockerfile"}
     service = repository(tmp_path / "service", {**files, ".python-version": "3.9.1\n"})

@@ -5,13 +5,19 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-import adopt_answers
-import adopt_dockerfile
-import adopt_pipenv
 import pytest
 import tomlkit
-from adopt_pipenv import Sources, convert, dependency, locked_commits, locked_packages, sources
-from adopt_report import Report
+
+from tasks import adopt_answers, adopt_dockerfile, adopt_pipenv
+from tasks.adopt_pipenv import (
+    Sources,
+    convert,
+    dependency,
+    locked_commits,
+    locked_packages,
+    sources,
+)
+from tasks.adopt_report import Report
 
 OWN = Sources(names={"own": "own", "public": ""})
 

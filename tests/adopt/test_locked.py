@@ -191,7 +191,7 @@ def test_a_stale_poetry_lock_keeps_its_versions(
 
 @pytest.mark.network
 def test_pipfile_lock_against_the_real_index(adopt: Adopt, tmp_path: Path) -> None:
-    from adopt_pipenv import public_host
+    from tasks.adopt_pipenv import public_host
 
     old = {"requests": "2.31.0", "idna": "3.6", "urllib3": "2.1.0", "certifi": "2024.2.2"}
     old["charset-normalizer"] = "3.3.0"
