@@ -47,7 +47,7 @@ def service(copie: Any, checkout: Path, shared: Path, no_poetry: str) -> Service
         name = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16]
         kept = shared / "services" / name
         if not kept.exists():
-            with local.env(PATH=no_poetry, GIT_CONFIG_GLOBAL=os.devnull):
+            with local.env(PATH=no_poetry):
                 result = copie.copy(extra_answers=wanted, template_dir=checkout)
             if result.exception:
                 raise result.exception
@@ -65,13 +65,16 @@ def service(copie: Any, checkout: Path, shared: Path, no_poetry: str) -> Service
 def copier(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, no_poetry: str
 ) -> Copier:
-    """Return `copier(*arguments)`: Copier's command line, in this process, which is quicker."""
+    """Return `copier(*arguments, **variables)`: Copier's command line, with an environment.
 
-    def copier(*arguments: object) -> Outcome:
+    In this process, for that is quicker.
+    """
+
+    def copier(*arguments: object, **variables: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["copier", *map(str, arguments)])
         capfd.readouterr()
         code: Any = None
-        with local.env(PATH=no_poetry, GIT_CONFIG_GLOBAL=os.devnull):
+        with local.env(**{"PATH": no_poetry, **variables}):
             try:
                 runpy.run_module("copier", run_name="__main__", alter_sys=True)
             except SystemExit as end:

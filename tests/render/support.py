@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+POETRY = ROOT / ".poetry/bin/poetry"
 STANDARD: dict[str, Any] = tomllib.loads((ROOT / "standard.toml").read_text("utf-8"))
 QUESTIONS: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))
 
@@ -63,14 +65,19 @@ class Outcome:
         return lines[0]
 
 
-def run(*command: object, cwd: Path | None = None, umask: int = -1, **variables: str) -> Outcome:
-    """Run a command with these environment variables beside what is there."""
-    environment = {**os.environ, **variables}
+def run(
+    *command: object,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    umask: int = -1,
+) -> Outcome:
+    """Run a command, with these environment variables beside what is there."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
         umask=umask,
-        env=environment,
+        env={**os.environ, "GIT_EDITOR": "false", **(env or {})},
+        timeout=120,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
@@ -100,7 +107,7 @@ class Fork:
         """Run git here as somebody."""
         who = {"NAME": "Somebody", "EMAIL": "somebody@example.com"}
         names = {f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in who.items()}
-        done = run("git", *arguments, cwd=self.path, **names)
+        done = run("git", *arguments, cwd=self.path, env=names)
         assert done.code == 0, done
         return done.output.strip()
 

@@ -14,9 +14,8 @@ import pytest
 import yaml
 
 from .conftest import Service
-from .support import BIN, COMBINATIONS, KINDS, PYTHONS, ROOT, Combination, Outcome, files, run
+from .support import BIN, COMBINATIONS, KINDS, POETRY, PYTHONS, Combination, Outcome, files, run
 
-POETRY = ROOT / ".poetry/bin/poetry"
 QUIET = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 LESS = ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "MAKEFLAGS")
 
@@ -141,7 +140,7 @@ def test_its_own_mypy_finds_nothing(
 @every_code
 def test_its_own_tests_pass(made: Path, clean: None) -> None:
     command = sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error"
-    tested = run(*command, cwd=made, **QUIET)
+    tested = run(*command, cwd=made, env=QUIET)
     assert tested.code == 0, tested.output
 
 

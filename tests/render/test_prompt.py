@@ -49,7 +49,7 @@ def ask(checkout: Path, tmp_path: Path, no_poetry: str) -> Ask:
         return pexpect.spawn(
             str(BIN / "copier"),
             ["copy", "--trust", "--vcs-ref=HEAD", *data, str(checkout), str(tmp_path / "service")],
-            env=environment,  # type: ignore[arg-type]
+            env=environment,
             dimensions=(40, 200),
             timeout=60,
             encoding="utf-8",

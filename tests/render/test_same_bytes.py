@@ -44,7 +44,7 @@ def test_the_same_answers_give_the_same_bytes_everywhere(
             checkout,
             destination,
         )
-        copied = run(*command, cwd=tmp_path, umask=umask, **alone, **variables)
+        copied = run(*command, cwd=tmp_path, umask=umask, env={**alone, **variables})
         assert copied.code == 0, copied.errors
         made.append(files(destination))
     assert made[0] == made[1]
