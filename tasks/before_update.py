@@ -9,7 +9,7 @@ from packaging.version import Version
 from plumbum import local
 
 # By the release that renames: {"old": "new"}.
-RENAMES: dict[str, dict[str, str]] = {}
+RENAMES = {"1.2.0": {".mypy.ini": "mypy.ini", ".ruff.toml": "ruff.toml"}}
 
 
 def renames(old: Version, new: Version) -> dict[str, str]:
