@@ -135,9 +135,7 @@ def poetry(service: Service, document: TOMLDocument, answers: Table, report: Rep
     if others := sorted(g for g in groups if not DEVELOPMENT.search(g)):
         report.look(f"groups {some(others)}: the image installs the main dependencies alone")
     if "requires-plugins" in service.poetry:
-        report.look(
-            "[tool.poetry.requires-plugins]: building an image would install these plugins too"
-        )
+        report.look("[tool.poetry.requires-plugins]: an image is built without these plugins")
     if "version" in service.project.get("dynamic", []):
         report.look("the version is made elsewhere: `make image VERSION=...` names the image")
     extras = {
