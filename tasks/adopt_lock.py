@@ -21,11 +21,22 @@ from plumbum.commands.base import BaseCommand
 
 from tasks import mirror
 from tasks.adopt_report import Report, some
-from tasks.after_copy import last_line
 
 Table = dict[str, Any]
 
 MISSING = re.compile(r"Package (\S+) \((\S+)\) not found|Unable to find .* (\S+) \((\S+)\)")
+
+# What Poetry says before it says what is wrong.
+BEFORE = re.compile(
+    r"deprecated|^Warning|currently activated|Trying to find|^(Resolving|Updating|Creating|Using) "
+)
+
+
+def reason(error: ProcessExecutionError) -> str:
+    """Return the first thing that Poetry said of its failure, as one short line."""
+    said = f"{error.stderr}\n{error.stdout}".splitlines()
+    lines = [line.strip() for line in said if line.strip() and not BEFORE.search(line.strip())]
+    return (lines[0] if lines else f"exit code {error.retcode}").rstrip(".")[:160]
 
 
 def read(folder: Path) -> list[Table]:
@@ -118,7 +129,7 @@ def lock(
                 seed(folder, left)
                 continue
             report.look(
-                f"the dependencies could not be locked ({last_line(error)[:160]}): `make lock`"
+                f"the dependencies could not be locked ({reason(error)}): `make lock`"
                 + (
                     " later keeps the old versions, which poetry.lock names"
                     if packages
