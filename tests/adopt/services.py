@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .support import PYTHON
+from .support import OFFERED, PYTHON
 
 APPLICATION = {
     "app/__init__.py": "",
@@ -15,12 +15,12 @@ APPLICATION = {
     "README.md": "# Ours\n",
     ".gitignore": "*.sqlite\n.env",
     "Makefile": "deploy:\n\techo deploy\ntest:\n\techo test\n",
-    "Dockerfile": """\
-FROM python:3.12-slim AS build
+    "Dockerfile": f"""\
+FROM python:{OFFERED[-1]}-slim AS build
 RUN apt-get update \\
     # the compiler
     && apt-get install -y --no-install-recommends gcc=4:12 libpq-dev curl
-FROM python:3.12-slim
+FROM python:{OFFERED[-1]}-slim
 RUN apt-get update && apt-get install -y ffmpeg
 ENV PYTHONUNBUFFERED=1 WORKERS=4
 ENV REGION eu-1
@@ -67,13 +67,13 @@ desk = "app.main:main"
 
 POETRY_2 = {
     **APPLICATION,
-    "pyproject.toml": """\
+    "pyproject.toml": f"""\
 [project]
 name = "nightly-report"
 version = "0.3.0"
 description = "Writes the report."
-authors = [{name = "Night Team", email = "night@example.com"}]
-requires-python = ">=3.12,<3.14"
+authors = [{{name = "Night Team", email = "night@example.com"}}]
+requires-python = ">={OFFERED[1]},<3.99"
 dependencies = [
     "celery[redis]>=5",  # the queue
 ]

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+STANDARD = tomllib.loads((ROOT / "standard.toml").read_text("utf-8"))
+OFFERED = [v for v, python in STANDARD["python"].items() if not python.get("retired")]
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 

@@ -12,7 +12,7 @@ from copier import run_copy, run_update
 
 from .conftest import Adopt
 from .services import APPLICATION, POETRY_1, POETRY_2, pipfile, pipfile_lock
-from .support import PYTHON, Outcome, contents, git, repository
+from .support import OFFERED, PYTHON, STANDARD, Outcome, contents, git, repository
 
 TEMPLATE = {
     ".copier-answers.yml",
@@ -131,7 +131,7 @@ def test_answers_are_guessed(adopt: Adopt, template: Path, tmp_path: Path) -> No
         "user_email": "ann@example.com",
         "license": "MIT",
         "service_kind": "web",
-        "python_version": "3.12",
+        "python_version": OFFERED[-1],
         "app_package": "app",
         "port": 9000,
         "uid": 1234,
@@ -175,18 +175,19 @@ def test_answers_of_the_second_shape(adopt: Adopt, tmp_path: Path) -> None:
     found = answers(service)
     assert found["service_kind"] == "worker"
     assert (found["user_name"], found["user_email"]) == ("Night Team", "night@example.com")
-    assert found["python_version"] == "3.12"
-    assert "it ran on Python 3.9; the image runs 3.12" in outcome.looks
+    assert found["python_version"] == OFFERED[1]
+    assert f"it ran on Python 3.9; the image runs {OFFERED[1]}" in outcome.looks
     assert "extras pdf: the image installs none" in outcome.looks
 
 
 def test_given_answers_win_and_impossible_guesses_are_told(adopt: Adopt, tmp_path: Path) -> None:
     service = repository(tmp_path / "service", POETRY_1)
-    given = ("service_kind=job", "base_image=distroless", "python_version=3.13", "port=7000")
+    python = next(v for v in STANDARD["base"]["distroless"]["pythons"] if v in OFFERED)
+    given = ("service_kind=job", "base_image=distroless", f"python_version={python}", "port=7000")
     outcome = adopt(service, *given)
     assert outcome.code == 0, outcome
     found = answers(service)
-    assert [found[n.partition("=")[0]] for n in given] == ["job", "distroless", "3.13", 7000]
+    assert [found[n.partition("=")[0]] for n in given] == ["job", "distroless", python, 7000]
     assert found["runtime_packages"] == []
     assert "runtime_packages=['libpq5', 'ffmpeg'] was not taken" in outcome.looks
     assert "service_kind" not in outcome.looks
