@@ -23,8 +23,10 @@ QUESTIONS = Path(__file__).parent.parent / "copier.yml"
 Context = MutableMapping[str, Any]
 
 
-def is_new() -> bool:
+def is_new(context: Context) -> bool:
     """Say whether a service is made, not updated; nothing public of Copier tells while it asks."""
+    if Path(context["_copier_conf"]["dst_path"], ".copier-answers.yml").exists():
+        return False
     operation = getattr(copier._main, "_operation", None)
     return operation is not None and operation.get("copy") == "copy"
 
@@ -44,7 +46,7 @@ def problem(environment: Environment, question: dict[str, Any], name: str, conte
     if "choices" in question:
         choices = question["choices"]
         # What a service has is offered to it though it is retired; a new one has nothing yet.
-        known = {key: value for key, value in context.items() if key != name or not is_new()}
+        known = {key: value for key, value in context.items() if key != name or not is_new(context)}
         offered = yaml.safe_load(render(choices, known)) if isinstance(choices, str) else choices
         values = {
             str(choice["value"]) if isinstance(choice, dict) else str(choice): choice

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import yaml
-from copier import run_copy
 from packaging.version import Version
 from plumbum import local
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tasks import before_update, releases
+from tasks.rendering import rendering
 
-ANSWERS = ".copier-answers.yml"
 git = local["git"]
 
 
@@ -30,33 +26,12 @@ def lines(*arguments: str) -> list[str]:
     return [line for line in git(*arguments).splitlines() if line]
 
 
-@contextmanager
-def last_rendering() -> Iterator[Path]:
-    """Give a folder with what the template wrote at the last update.
-
-    It is written again, from the answers and the version that the last commit records.
-    """
-    answers = yaml.safe_load(git("show", f"HEAD:./{ANSWERS}"))
-    with TemporaryDirectory() as folder:
-        run_copy(
-            answers["_src_path"],
-            folder,
-            data={name: value for name, value in answers.items() if not name.startswith("_")},
-            vcs_ref=answers["_commit"],
-            defaults=True,
-            quiet=True,
-            skip_tasks=True,
-            unsafe=True,
-        )
-        yield Path(folder)
-
-
-def restore(removed: set[str], rendering: Path) -> list[str]:
+def restore(removed: set[str], written: Path) -> list[str]:
     """Bring back each removed file that its owner had changed; return their names."""
     kept = [
         name
         for name in sorted(removed)
-        if git("show", f"HEAD:./{name}") != (rendering / name).read_text("utf-8")
+        if git("show", f"HEAD:./{name}") != (written / name).read_text("utf-8")
     ]
     for name in kept:
         git("checkout", "HEAD", "--", name)
@@ -109,11 +84,11 @@ def main() -> None:
     removed = set(lines("diff", "--no-renames", "--name-only", "--diff-filter=D", "HEAD"))
     kept = []
     if removed:
-        with last_rendering() as rendering:
-            kept = restore(removed - renamed.keys(), rendering)
+        with rendering(Path()) as written:
+            kept = restore(removed - renamed.keys(), written)
             for old, new in renamed.items():
                 if lines("ls-files", "--unmerged", "--", new):
-                    merge_renamed(new, rendering / old)
+                    merge_renamed(new, written / old)
     unmerged = conflicts()
     changed = lines("status", "--porcelain")
     if not changed:

@@ -35,7 +35,7 @@ def test_a_retired_python_stays_and_works_and_is_named(
 
 
 def test_a_retired_python_is_offered_to_no_new_service(service: Service) -> None:
-    with pytest.raises(UserMessageError, match="choose one of 3.11, 3.13, 3.14"):
+    with pytest.raises(UserMessageError, match=r"choose one of 3\.11, 3\.13, 3\.14"):
         service(NEWEST, python_version="3.12")
 
 

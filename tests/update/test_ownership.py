@@ -99,6 +99,22 @@ def test_a_checkout_with_crlf_updates_without_a_conflict(service: Service) -> No
     assert not [name for name in changed if name.startswith(("app/", "tests/", "pyproject"))]
 
 
+def test_an_edit_of_a_dropped_file_is_kept_on_a_retired_python_too(
+    service: Service, template: Path, tmp_path: Path
+) -> None:
+    fork = tmp_path / "fork"
+    git(tmp_path, "clone", "--quiet", str(template), str(fork))
+    git(fork, "rm", "--quiet", "template/mypy.ini.jinja")
+    commit(fork, "Drop the settings of mypy")
+    git(fork, "tag", "v9.0.0")
+    folder = service("1.3.0", template=fork, python_version="3.12")
+    update(folder, NEWEST)
+    edit(folder, "mypy.ini", "strict = true", "strict = false")
+    commit(folder)
+    update(folder, "9.0.0")
+    assert (folder / "mypy.ini").exists()
+
+
 def test_git_brings_everything_back_from_a_killed_update(service: Service) -> None:
     folder = service(FIRST)
     before = files(folder)
