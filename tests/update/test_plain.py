@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def plain(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         GIT_AUTHOR_NAME="P", GIT_AUTHOR_EMAIL="p@p.example",
         GIT_COMMITTER_NAME="P", GIT_COMMITTER_EMAIL="p@p.example",
     ):  # fmt: skip
-        local["python3"](str(template / "tasks/plain.py"), str(folder))
+        local[sys.executable](str(template / "tasks/plain.py"), str(folder))
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_make_tags_sets_each_tag_and_does_so_again(template: Path, tmp_path: Pat
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", "--no-tags", str(ROOT), str(clone))
     for _ in range(2):
-        local["python3"](str(clone / "tasks/releases.py"))
+        local[sys.executable](str(clone / "tasks/releases.py"))
         assert git(clone, "tag", "--sort=version:refname").split() == [f"v{v}" for v in RELEASES]
 
 
@@ -44,7 +45,7 @@ def test_make_tags_stops_at_a_tag_that_stands_elsewhere(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", "--no-tags", str(ROOT), str(clone))
     git(clone, "tag", "v1.0.0", "HEAD")
-    code, _, error = local["python3"][str(clone / "tasks/releases.py")].run(retcode=None)
+    code, _, error = local[sys.executable][str(clone / "tasks/releases.py")].run(retcode=None)
     assert code == 1
     assert "git tag --delete v1.0.0" in error
     assert git(clone, "rev-parse", "v1.0.0") == git(clone, "rev-parse", "HEAD")
