@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from .conftest import Copier, Refused
+from .support import NOT_DISTROLESS
 
 # question, wrong answer, what the sentence says would be right
 WRONG = [
@@ -104,8 +105,10 @@ WRONG = [
 
 # what else was answered, question, wrong answer, what the sentence says would be right
 WRONG_TOGETHER = [
-    ("python_version=3.12", "base_image", "distroless", "only 3.11 and 3.13"),
-    ("python_version=3.14", "base_image", "distroless", "only 3.11 and 3.13"),
+    *(
+        (f"python_version={python}", "base_image", "distroless", f"it has no Python {python}, only")
+        for python in NOT_DISTROLESS
+    ),
     ("base_image=distroless", "python_version", "3.9", "choose one of 3."),
     ("base_image=distroless", "runtime_packages", "[libpq5]", "cannot take Debian packages yet"),
     ("service_kind=job", "port", "80", "from 1024 to 65535"),

@@ -10,7 +10,7 @@ import yaml
 from plumbum import local
 
 from .conftest import Copier, Refused
-from .support import Fork
+from .support import OTHER, Fork
 
 # YAML of an answers file, what the sentence begins with, what would be right
 WRONG_IN_A_FILE = [
@@ -51,11 +51,11 @@ def test_a_wrong_answer_in_a_file_is_told_what_would_be_right(
 def test_a_python_that_yaml_takes_for_a_number_is_understood(
     checkout: Path, tmp_path: Path, copier: Copier
 ) -> None:
-    (tmp_path / "answers.yml").write_text("python_version: 3.12\nproject_name: 42\n")
+    (tmp_path / "answers.yml").write_text(f"python_version: {OTHER}\nproject_name: 42\n")
     arguments = "--trust", "--defaults", "--data-file", tmp_path / "answers.yml"
     assert copier("copy", *arguments, checkout, tmp_path / "service").code == 0
     stored = yaml.safe_load((tmp_path / "service/.copier-answers.yml").read_text("utf-8"))
-    assert (stored["python_version"], stored["project_name"]) == ("3.12", "42")
+    assert (stored["python_version"], stored["project_name"]) == (OTHER, "42")
 
 
 @pytest.mark.parametrize(("question", "answer", "right"), WRONG_IN_SETTINGS)

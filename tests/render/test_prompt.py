@@ -11,28 +11,13 @@ import pexpect
 import pytest
 import yaml
 
-from .support import BIN
+from .support import BIN, NOT_DISTROLESS
 
 CLEAR = "\x01\x0b"  # to the line's start, and what follows away
 ENTER = "\r"
 READY = "\x1b[?7h"  # the question is drawn
 
 Ask = Callable[..., "pexpect.spawn[str]"]
-
-# Answers to all that is asked, but for the question that a test is about.
-ANSWERS = {
-    "project_name": "Shop",
-    "project_slug": "shop",
-    "description": "A shop.",
-    "user_name": "Team",
-    "user_email": "team@example.com",
-    "license": "none",
-    "service_kind": "web",
-    "python_version": "3.13",
-    "base_image": "slim",
-    "image_repository": "shop",
-    "package_index": "",
-}
 
 
 @pytest.fixture
@@ -43,12 +28,11 @@ def ask(checkout: Path, tmp_path: Path, no_poetry: str) -> Ask:
     environment = {**os.environ, **alone, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
 
     def ask(question: str, **answers: str) -> pexpect.spawn[str]:
-        given = {**ANSWERS, **answers}
-        del given[question]
-        data = [part for name, answer in given.items() for part in ("--data", f"{name}={answer}")]
+        data = [part for name, answer in answers.items() for part in ("--data", f"{name}={answer}")]
+        arguments = ["--trust", "--vcs-ref=HEAD", "--defaults", f"--ask={question}", *data]
         return pexpect.spawn(
             str(BIN / "copier"),
-            ["copy", "--trust", "--vcs-ref=HEAD", *data, str(checkout), str(tmp_path / "service")],
+            ["copy", *arguments, str(checkout), str(tmp_path / "service")],
             env=environment,
             dimensions=(40, 200),
             timeout=60,
@@ -88,8 +72,11 @@ def test_a_wrong_answer_at_the_prompt_is_told_what_would_be_right(
 
 
 def test_a_base_image_without_the_python_is_shown_with_the_reason(ask: Ask, tmp_path: Path) -> None:
-    prompt = ask("base_image", python_version="3.12")
-    prompt.expect_exact("distroless, no shell, no package manager (it has no Python 3.12, only")
+    python = NOT_DISTROLESS[0]
+    prompt = ask("base_image", python_version=python)
+    prompt.expect_exact(
+        f"distroless, no shell, no package manager (it has no Python {python}, only"
+    )
     prompt.expect_exact(READY)
     prompt.send(ENTER)
     prompt.expect(pexpect.EOF)
@@ -97,9 +84,12 @@ def test_a_base_image_without_the_python_is_shown_with_the_reason(ask: Ask, tmp_
 
 
 def test_what_is_proposed_can_be_taken(ask: Ask, tmp_path: Path) -> None:
-    prompt = ask("project_name")
-    prompt.expect_exact(READY)
-    prompt.send(ENTER)
-    prompt.expect_exact("make image")
+    prompt = ask("project_*")
+    for question in ("What is the service called?", "Its short name"):
+        prompt.expect_exact(question)
+        prompt.expect_exact(READY)
+        prompt.send(ENTER)
     prompt.expect(pexpect.EOF)
+    assert "make image" in str(prompt.before)
     assert stored(tmp_path)["project_name"] == "Service"
+    assert stored(tmp_path)["project_slug"] == "service"
