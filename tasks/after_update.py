@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from copier.errors import UserMessageError
 from packaging.version import Version
 from plumbum import local
 
@@ -31,7 +33,8 @@ def restore(removed: set[str], written: Path) -> list[str]:
     kept = [
         name
         for name in sorted(removed)
-        if git("show", f"HEAD:./{name}") != (written / name).read_text("utf-8")
+        if not (written / name).exists()
+        or git("show", f"HEAD:./{name}") != (written / name).read_text("utf-8")
     ]
     for name in kept:
         git("checkout", "HEAD", "--", name)
@@ -84,10 +87,15 @@ def main() -> None:
     removed = set(lines("diff", "--no-renames", "--name-only", "--diff-filter=D", "HEAD"))
     kept = []
     if removed:
-        with rendering(Path()) as written:
+        with ExitStack() as stack:
+            try:
+                written = stack.enter_context(rendering(Path()))
+            except UserMessageError as error:
+                say(f"What the template had written is not known ({error}), so nothing is removed.")
+                written = Path("/nowhere")
             kept = restore(removed - renamed.keys(), written)
             for old, new in renamed.items():
-                if lines("ls-files", "--unmerged", "--", new):
+                if written.exists() and lines("ls-files", "--unmerged", "--", new):
                     merge_renamed(new, written / old)
     unmerged = conflicts()
     changed = lines("status", "--porcelain")

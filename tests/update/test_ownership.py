@@ -118,7 +118,7 @@ def test_an_edit_of_a_dropped_file_is_kept_on_a_retired_python_too(
 def test_git_brings_everything_back_from_a_killed_update(service: Service) -> None:
     folder = service(FIRST)
     before = files(folder)
-    copier = local["copier"][
+    copier = local[str(BIN / "copier")][
         "update", "--trust", "--defaults", "--vcs-ref", f"v{NEWEST}", str(folder)
     ]
     for seconds in (0.6, 1.2, 1.8, 2.4):
