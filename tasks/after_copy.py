@@ -29,7 +29,8 @@ def say(sentence: str) -> None:
 def reason(error: ProcessExecutionError) -> str:
     """Return the first thing that a command said of its failure, as one line."""
     lines = [line.strip() for line in f"{error.stderr}\n{error.stdout}".splitlines()]
-    return next((line for line in lines if line), f"exit code {error.retcode}").rstrip(".")
+    told = (line for line in lines if line and not line.startswith("Creating virtualenv"))
+    return next(told, f"exit code {error.retcode}").rstrip(".")
 
 
 def find_poetry() -> BaseCommand | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
 import yaml
 from copier import run_copy
-from copier.errors import UserMessageError
+from copier.errors import InteractiveSessionError, UserMessageError
 from plumbum import ProcessExecutionError, local
 
 CHECKOUT = Path(__file__).parent.parent
@@ -22,10 +23,38 @@ def source() -> str:
     git = local["git"]["-C", CHECKOUT]
     try:
         if git("branch", "--remotes", "--contains", "HEAD").strip():
-            return str(git("remote", "get-url", "origin")).strip()
+            address = str(git("remote", "get-url", "origin")).strip()
+            return re.sub("^(https?://)[^/]*@", r"\1", address)  # without credentials
     except ProcessExecutionError:
         pass
     return str(CHECKOUT)
+
+
+def uncommitted() -> bool:
+    """Say whether the checkout holds what no update will find."""
+    try:
+        return bool(local["git"]["-C", CHECKOUT]("status", "--porcelain").strip())
+    except ProcessExecutionError:
+        return False
+
+
+def questions() -> set[str]:
+    """Return the names of what can be answered."""
+    form = yaml.safe_load((CHECKOUT / "copier.yml").read_text("utf-8"))
+    return {
+        name for name, question in form.items() if name[0] != "_" and question.get("when", True)
+    }
+
+
+def read(file: Path) -> dict[str, object]:
+    """Return the answers of a file; end with one sentence where it holds none."""
+    try:
+        answers = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        answers = None
+    if not isinstance(answers, dict):
+        sys.exit(f"{file} holds no answers: each is a line such as port: 9000")
+    return answers
 
 
 def pair(text: str) -> tuple[str, object]:
@@ -47,7 +76,17 @@ def main() -> None:
         sys.exit("Say where the service goes: make new DEST=../my-service")
     answers = dict(options.answers)
     if options.data_file:
-        answers = yaml.safe_load(options.data_file.read_text("utf-8"))
+        answers = read(options.data_file)
+    if unknown := answers.keys() - questions():
+        sys.exit(f"{min(unknown)} is no question; there are {', '.join(sorted(questions()))}")
+    if Path(options.destination).is_file():
+        sys.exit(f"{options.destination} is a file: say which folder the service goes to")
+    if uncommitted():
+        print(
+            "This checkout has changes that are not committed: the service gets them, but its "
+            "updates need them committed.",
+            file=sys.stderr,
+        )
     updates = source()
     print(f"Updates of the service will come from {updates}.", file=sys.stderr)
     try:
@@ -60,8 +99,15 @@ def main() -> None:
             unsafe=True,
             quiet=True,
         )
+    except InteractiveSessionError:
+        sys.exit(
+            f"{options.destination} holds files that the service would replace: choose another "
+            "folder, or say at a terminal which to keep"
+        )
     except UserMessageError as error:
         sys.exit(f"{error}")
+    except KeyboardInterrupt:
+        sys.exit("Nothing was written.")
 
 
 if __name__ == "__main__":
