@@ -24,6 +24,7 @@ FILLED: list[dict[str, Any]] = [
     {"license": "Apache-2.0", "user_name": "Team"},
     {"license": "MIT", "user_email": "team@example.com"},
     {"package_index": "https://packages.example.com/simple/", "service_kind": "job"},
+    {"renovate": True},
     {"app_package": "shop", "port": 9000, "uid": 1000},
 ]
 ALL: list[dict[str, Any]] = [*(c._asdict() for c in COMBINATIONS), *FILLED]
@@ -71,6 +72,8 @@ def test_no_file_has_blank_debris(texts: dict[str, str]) -> None:
 @every_service
 def test_nothing_of_the_templates_language_is_left(texts: dict[str, str]) -> None:
     for path, text in texts.items():
+        if path == "renovate.json":  # Renovate's own language has such braces too
+            continue
         for debris in ("{{", "{%", "{#", "%}", "#}", "Undefined", "jinja"):
             assert debris not in text, path
             assert debris not in path
@@ -80,7 +83,8 @@ def test_nothing_of_the_templates_language_is_left(texts: dict[str, str]) -> Non
 
 @every_service
 def test_copier_is_named_only_where_its_owner_updates(texts: dict[str, str]) -> None:
-    lines = found(texts, "copier|template", ".copier-answers.yml", "README.md", "LICENSE")
+    owners = ".copier-answers.yml", "README.md", "LICENSE", "renovate.json"
+    lines = found(texts, "copier|template", *owners)
     assert lines
     target = texts["Makefile"].split("\nupdate:")[1].split("\n\n")[0]
     for line in lines:
@@ -142,6 +146,9 @@ def test_an_empty_slot_leaves_no_word(texts: dict[str, str], answers: dict[str, 
     if not answers.get("extra_paths"):
         ignored = [line[1:] for line in texts[".dockerignore"].splitlines() if line[:1] == "!"]
         assert len(ignored) == 6
+    renewed = bool(answers.get("renovate"))
+    assert bool(found(texts, "renovate", ".copier-answers.yml")) == renewed
+    assert ("renovate.json" in texts) == renewed
     indexed = bool(answers.get("package_index"))
     assert bool(found(texts, "PIP_INDEX_URL|Packages come from|packages.example.com")) == indexed
     assert bool(found(texts, r"tool\.poetry\.source")) == indexed

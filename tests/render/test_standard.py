@@ -27,6 +27,8 @@ def image(base: str, python: str = DEFAULT) -> str:
 SLIM, DISTROLESS, CUSTOM = map(image, ("slim", "distroless", "custom"))
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 
+COPY = "--trust", "--defaults", "--vcs-ref=HEAD", "--skip-tasks"
+
 Make = Callable[..., Path]
 
 
@@ -39,7 +41,7 @@ def make(fork: Fork, copier: Copier, tmp_path: Path) -> Make:
     def make(**answers: str) -> Path:
         service = tmp_path / str(next(number)) / "service"
         data = [part for k, v in answers.items() for part in ("--data", f"{k}={v}")]
-        made = copier("copy", "--trust", "--defaults", "--vcs-ref=HEAD", *data, fork.path, service)
+        made = copier("copy", *COPY, *data, fork.path, service)
         assert made.code == 0, made
         return service
 
@@ -148,6 +150,7 @@ def test_a_service_on_a_python_that_retires_keeps_it_and_is_told(
     fork: Fork, make: Make, copier: Copier
 ) -> None:
     service = Fork(make(python_version=OTHER))
+    service.git("init", "--quiet")
     service.commit("Make the service")
     fork.standard(*RETIRED)
     fork.standard("^uid = 10001(.*)", r"uid = 10002\1")
