@@ -62,7 +62,8 @@ def environment() -> None:
         f"home = {os.path.dirname(sys.executable)}\ninclude-system-site-packages = false\n"
     )
     site = str(next(VENV.glob("lib/python*/site-packages")))
-    compile_library(site, [module.name for module in pkgutil.iter_modules([site])])
+    names = [module.name for module in pkgutil.iter_modules([site])]
+    compile_library(site, [*names, "encodings.idna"])  # sockets load it when they first connect
     finish(FIRST_DATE)
 
 
