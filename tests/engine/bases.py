@@ -11,6 +11,7 @@ import shutil
 import ssl
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,8 @@ from .cache import folder, once
 from .contained import PATH, contained
 
 RECIPES = Path(__file__).with_name("bases")
+
+_loading = threading.Lock()  # two at a time take longer than one after the other
 
 
 @dataclass(frozen=True)
@@ -63,17 +66,21 @@ def provide(docker: BaseCommand, name: str, *, private: bool) -> None:
     base = BASES.get(name)
     if private and not base:
         raise ValueError(f"There is no stand-in for {name}, only for {', '.join(BASES)}.")
-    if not base or docker["image", "inspect", name].run(retcode=None)[0] == 0:
+    if not base or _is_there(docker, name):
         return
     if private:
-        if base.below:
-            provide(docker, base.below, private=True)
         slug = name.translate(str.maketrans("/:", "__"))
         archive = folder() / f"{slug}-{_key(base)}.tar"
         once(archive, lambda path: _make(docker, name, base, path))
-        docker("load", "--quiet", "--input", archive)
+        with _loading:
+            if not _is_there(docker, name):
+                docker("load", "--quiet", "--input", archive)
     elif base.recipe == "platform":
         _build(docker, name, base, RECIPES)
+
+
+def _is_there(docker: BaseCommand, name: str) -> bool:
+    return bool(docker["image", "inspect", name].run(retcode=None)[0] == 0)
 
 
 def _key(base: Base) -> str:
@@ -85,6 +92,8 @@ def _key(base: Base) -> str:
 
 
 def _make(docker: BaseCommand, name: str, base: Base, archive: Path) -> None:
+    if base.below:
+        provide(docker, base.below, private=True)
     with tempfile.TemporaryDirectory(dir=archive.parent) as temporary:
         context = Path(temporary)
         if base.recipe == "python":

@@ -2,7 +2,8 @@
 
 Whatever ends us, the kernel ends the engine and its containers and forgets their mounts. What stays
 is a temporary directory, locked by the engine as long as any process of it lives; the next start
-removes those that nobody locks.
+removes those that nobody locks. With some GB of memory to spare, TMPDIR=/dev/shm saves the
+disk most of the work.
 """
 
 import fcntl
