@@ -7,6 +7,7 @@ Poetry asks for the JSON API. Where that is missing, a plugin makes it use the s
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,8 +27,9 @@ def simple_index() -> str:
     for name in (sys.executable, "python3"):
         try:
             python = local[name]
-            configured = python["-m", "pip", "config", "get", "global.index-url"].run(retcode=None)
-            return str(configured[1]).strip() or str(python("-c", builtin)).strip()
+            # Not `pip config get`, which overlooks the setting in some versions of pip.
+            configured = re.search(r"\.index-url='(.+)'", python("-m", "pip", "config", "list"))
+            return configured[1] if configured else str(python("-c", builtin)).strip()
         except (CommandNotFound, ProcessExecutionError):
             continue
     raise LookupError("there is no pip here to say which package index to use")
