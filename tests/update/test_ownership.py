@@ -62,6 +62,16 @@ def test_a_file_that_its_owner_had_deleted_stays_deleted(service: Service) -> No
     assert not (folder / ".mypy.ini").exists()
 
 
+def dropping(template: Path, folder: Path) -> Path:
+    """Return a fork of the template whose release 9.0.0 has no mypy.ini."""
+    fork = folder / "fork"
+    git(folder, "clone", "--quiet", str(template), str(fork))
+    git(fork, "rm", "--quiet", "template/mypy.ini.jinja")
+    commit(fork, "Drop the settings of mypy")
+    git(fork, "tag", "v9.0.0")
+    return fork
+
+
 @pytest.mark.parametrize("edited", [True, False])
 def test_a_file_that_the_template_drops_goes_only_where_its_owner_never_changed_it(
     edited: bool,
@@ -70,11 +80,7 @@ def test_a_file_that_the_template_drops_goes_only_where_its_owner_never_changed_
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    fork = tmp_path / "fork"
-    git(tmp_path, "clone", "--quiet", str(template), str(fork))
-    git(fork, "rm", "--quiet", "template/mypy.ini.jinja")
-    commit(fork, "Drop the settings of mypy")
-    git(fork, "tag", "v9.0.0")
+    fork = dropping(template, tmp_path)
     folder = service(NEWEST, template=fork)
     if edited:
         edit(folder, "mypy.ini", "strict = true", "strict = false")
@@ -102,11 +108,7 @@ def test_a_checkout_with_crlf_updates_without_a_conflict(service: Service) -> No
 def test_an_edit_of_a_dropped_file_is_kept_on_a_retired_python_too(
     service: Service, template: Path, tmp_path: Path
 ) -> None:
-    fork = tmp_path / "fork"
-    git(tmp_path, "clone", "--quiet", str(template), str(fork))
-    git(fork, "rm", "--quiet", "template/mypy.ini.jinja")
-    commit(fork, "Drop the settings of mypy")
-    git(fork, "tag", "v9.0.0")
+    fork = dropping(template, tmp_path)
     folder = service("1.3.0", template=fork, python_version="3.12")
     update(folder, NEWEST)
     edit(folder, "mypy.ini", "strict = true", "strict = false")
