@@ -26,7 +26,7 @@ from tasks.adopt_answers import Service
 from tasks.adopt_pyproject import Edit
 from tasks.adopt_report import Problem, Report, some
 from tasks.after_copy import find_poetry
-from tasks.new import CHECKOUT, pair, source
+from tasks.new import CHECKOUT, pair, read, source
 
 Table = dict[str, Any]
 
@@ -248,7 +248,7 @@ def main() -> None:
         sys.exit("Say which service: make adopt SERVICE=../old-service")
     given = dict(options.answers)
     if options.data_file:
-        given = yaml.safe_load(options.data_file.read_text("utf-8")) or {}
+        given = read(options.data_file)
     try:
         print(adopt(Path(options.service), given))
     except Problem as problem:
