@@ -113,6 +113,11 @@ class Container:
         """Run code beside the service, in its container."""
         return str(self.docker("exec", self.id, "python", "-c", code))
 
+    def check(self) -> str:
+        """Run the image's health check; return what it says on stderr."""
+        test = inspect(self.docker, self.id)["Config"]["Healthcheck"]["Test"]
+        return str(self.docker["exec", self.id, test[1:]].run()[2])
+
     def stop(self) -> float:
         """Stop it as an operator would; return the seconds that this took."""
         begin = time.monotonic()

@@ -25,6 +25,8 @@ class Life:
     output: str = ""
     trace: str = ""
     """What Python said of its imports (`python -v`), and all else on stderr."""
+    health_trace: str = ""
+    """The same of the image's health check."""
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -39,7 +41,8 @@ class Life:
     @property
     def compiled(self) -> list[str]:
         """The sources that had to be compiled."""
-        return re.findall(r"^# code object from (/.*)$", self.trace, re.MULTILINE)
+        traces = self.trace + self.health_trace
+        return re.findall(r"^# code object from (/.*)$", traces, re.MULTILINE)
 
 
 def live(image: Image, kind: str, network: str) -> Life:
@@ -74,4 +77,5 @@ def _observe(life: Life, container: Container, kind: str) -> None:
     if kind == "web":
         for path in ("/health/live", "/health/ready"):
             life.answers[path] = container.get(path)
+        life.health_trace = container.check()
     life.arguments = json.loads(container.python(PROCESS_1))
