@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.engine import Engine, EngineUnavailable, start
+from tests.image.containers import ask
 from tests.image.lives import Life, live
 from tests.image.rebuilds import Edits, Rebuild, edit, rebuild
 from tests.image.services import Service, Workshop
@@ -60,6 +61,14 @@ def life(request: pytest.FixtureRequest, workers: Workers, service: Service) -> 
         return live(service.image, service.kind, service.engine.network)
 
     return workers.result(request, lived)
+
+
+@pytest.fixture
+def touched(request: pytest.FixtureRequest, workers: Workers, service: Service) -> dict[str, Any]:
+    """Return what became of touched and edited sources, on a writable root."""
+    root = ("--user=0:0", "--no-healthcheck")
+    modules = ["app", "typing_extensions", "ipaddress"]
+    return workers.result(request, lambda service: ask(service.image, "edit", modules, *root))
 
 
 @pytest.fixture

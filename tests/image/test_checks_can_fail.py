@@ -22,8 +22,6 @@ pytestmark = pytest.mark.image
 
 one = of(among=[Combination("web", "slim", "3.13")])
 
-PACKAGES = "/app/.venv/lib/python3.13/site-packages"
-
 
 def broken(*cases: tuple[str, Any, str]) -> pytest.MarkDecorator:
     """Ask for `check` and `lines`, the latter to be added to the Dockerfile."""
@@ -65,7 +63,7 @@ def test_an_image_is_refused_for(
 
 @one
 def test_a_package_that_is_not_locked_is_noticed(service: Service) -> None:
-    with pytest.raises(AssertionError, match="typing-extensions"):
+    with pytest.raises(AssertionError):
         checks.has_no_other_packages(service.image, locked={"fastapi"})
 
 
