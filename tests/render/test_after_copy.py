@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,13 +189,11 @@ def test_without_network_the_real_poetry_says_so(make: Make, no_poetry: str, too
 
 
 def test_without_git_the_commit_is_left_to_a_command(
-    make: Make, checkout: Path, tmp_path: Path, identity: Path
+    make: Make, folder: Path, tmp_path: Path, identity: Path
 ) -> None:
-    # Without git Copier cannot take a repository, but a folder.
-    shutil.copytree(checkout, tmp_path / "folder", ignore=shutil.ignore_patterns(".git"))
     (tmp_path / "bin").mkdir()
     path = path_without(tmp_path / "bin", "poetry", "git")
-    made = make(template=tmp_path / "folder", PATH=path)
+    made = make(template=folder, PATH=path)
     sentence = made.sentences[-1]
     assert sentence.startswith("git was not found")
     finish(made, sentence, identity)

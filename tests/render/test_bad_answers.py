@@ -153,11 +153,11 @@ def test_an_answer_that_another_one_makes_wrong_is_told_so(
 
 @pytest.mark.parametrize(("question", "answer"), RIGHT)
 def test_a_right_answer_at_the_edge_is_taken_as_it_is(
-    checkout: Path, tmp_path: Path, copier: Copier, question: str, answer: object
+    folder: Path, tmp_path: Path, copier: Copier, question: str, answer: object
 ) -> None:
     text = f"{question}={json.dumps(answer) if isinstance(answer, list) else answer}"
     command = "copy", "--trust", "--defaults", "--skip-tasks", "--vcs-ref=HEAD", "--data", text
-    outcome = copier(*command, checkout, tmp_path / "service")
+    outcome = copier(*command, folder, tmp_path / "service")
     assert outcome.code == 0, outcome
     stored = yaml.safe_load((tmp_path / "service/.copier-answers.yml").read_text("utf-8"))
     assert stored[question] == answer

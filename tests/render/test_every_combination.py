@@ -20,7 +20,7 @@ QUIET = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 LESS = ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "MAKEFLAGS")
 
 every_combination = pytest.mark.parametrize("combination", COMBINATIONS, ids=str)
-# What a base image changes is the image: see the test that says so.
+# A base image changes the image alone: see the test that says so.
 every_code = pytest.mark.parametrize(
     "combination",
     [c for c in COMBINATIONS if c.base_image == COMBINATIONS[0].base_image],
@@ -112,10 +112,21 @@ def test_the_application_has_less_than_90_lines(made: Path) -> None:
 def test_a_base_image_changes_the_image_alone(
     made: Path, combination: Combination, service: Service
 ) -> None:
-    default = service(**combination._replace(base_image="slim")._asdict())
-    changed = {name for name, content in files(made).items() if files(default)[name] != content}
-    assert files(made).keys() == files(default).keys()
-    assert changed <= {"Dockerfile", ".copier-answers.yml", "README.md"}
+    other = service(**combination._replace(base_image="slim")._asdict())
+    assert differing(made, other) <= {"Dockerfile", ".copier-answers.yml", "README.md"}
+
+
+@every_code
+def test_a_python_changes_no_code(made: Path, combination: Combination, service: Service) -> None:
+    other = service(**combination._replace(python_version=PYTHONS[0])._asdict())
+    tools = {"Makefile", "mypy.ini", "ruff.toml", "pyproject.toml"}
+    assert differing(made, other) <= {"Dockerfile", ".copier-answers.yml", "README.md", *tools}
+
+
+def differing(one: Path, other: Path) -> set[str]:
+    """Return the paths of the files that differ."""
+    ours, theirs = files(one), files(other)
+    return {name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)}
 
 
 @every_code
@@ -137,8 +148,9 @@ def test_its_own_mypy_finds_nothing(
         assert checked.code == 0, checked.output
 
 
-@every_code
-def test_its_own_tests_pass(made: Path, clean: None) -> None:
+@pytest.mark.parametrize("kind", KINDS)  # no Python changes the code, and this is run by one
+def test_its_own_tests_pass(service: Service, kind: str, clean: None) -> None:
+    made = service(service_kind=kind)
     command = sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error"
     tested = run(*command, cwd=made, env=QUIET)
     assert tested.code == 0, tested.output

@@ -19,12 +19,9 @@ MAKE = ("make", "--no-print-directory", "--assume-old=.venv/installed", f"BIN={B
 
 
 @pytest.fixture
-def alone(tmp_path: Path, no_poetry: str) -> dict[str, str]:
-    """Return an environment without the developer's settings and Poetry."""
-    (tmp_path / "settings.yml").write_text("{}")
-    settings = str(tmp_path / "settings.yml")
-    less = {"MAKEFLAGS": "", "MAKELEVEL": "0", "DEST": "", "ANSWERS": ""}
-    return {"PATH": no_poetry, "COPIER_SETTINGS_PATH": settings, **less}
+def alone(no_poetry: str) -> dict[str, str]:
+    """Return an environment without Poetry, and without the `make` that runs these tests."""
+    return {"PATH": no_poetry, "MAKEFLAGS": "", "MAKELEVEL": "0", "DEST": "", "ANSWERS": ""}
 
 
 @pytest.fixture

@@ -23,9 +23,7 @@ Ask = Callable[..., "pexpect.spawn[str]"]
 @pytest.fixture
 def ask(checkout: Path, tmp_path: Path, no_poetry: str) -> Ask:
     """Return `ask(question, **answers)`: Copier at a terminal, which asks this question alone."""
-    (tmp_path / "settings.yml").write_text("{}")
-    alone = {"PATH": no_poetry, "COPIER_SETTINGS_PATH": str(tmp_path / "settings.yml")}
-    environment = {**os.environ, **alone, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
+    environment = {**os.environ, "PATH": no_poetry, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
 
     def ask(question: str, **answers: str) -> pexpect.spawn[str]:
         data = [part for name, answer in answers.items() for part in ("--data", f"{name}={answer}")]

@@ -30,11 +30,9 @@ def test_the_same_answers_give_the_same_bytes_everywhere(
     checkout: Path, tmp_path: Path, no_poetry: str, elsewhere: dict[str, str]
 ) -> None:
     (tmp_path / "answers.yml").write_text(ANSWERS, "utf-8")
-    (tmp_path / "settings.yml").write_text("{}")
     made = []
     for folder, umask, variables in (("here", 0o022, {}), ("elsewhere/deeper", 0o077, elsewhere)):
         destination = tmp_path / folder / "service"
-        alone = {"PATH": no_poetry, "COPIER_SETTINGS_PATH": str(tmp_path / "settings.yml")}
         arguments = "--trust", "--defaults", "--vcs-ref=HEAD", "--data-file"
         command = (
             BIN / "copier",
@@ -44,7 +42,7 @@ def test_the_same_answers_give_the_same_bytes_everywhere(
             checkout,
             destination,
         )
-        copied = run(*command, cwd=tmp_path, umask=umask, env={**alone, **variables})
+        copied = run(*command, cwd=tmp_path, umask=umask, env={"PATH": no_poetry, **variables})
         assert copied.code == 0, copied.errors
         made.append(files(destination))
     assert made[0] == made[1]
