@@ -58,7 +58,7 @@ def life(request: pytest.FixtureRequest, workers: Workers, service: Service) -> 
     """Return what the service did in one run."""
 
     def lived(service: Service) -> Life:
-        return live(service.image, service.kind, service.engine.network)
+        return live(service.image, service.kind, service.network)
 
     return workers.result(request, lived)
 

@@ -10,6 +10,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException
+from typing import Self
 
 import pytest
 from plumbum import ProcessExecutionError
@@ -80,6 +81,13 @@ class Load:
         command = [hey(), "-z", "5m", "-c", "50", "-m", "POST", "-t", "60", *options, url]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
     def end(self) -> Outcome:
         """End; return what became of the requests."""
         self._process.send_signal(signal.SIGINT)
@@ -116,14 +124,16 @@ class Stop:
 def stop_under_load(service: Service, start: str = "main.main()") -> Stop:
     """Stop a busy web service: clients that keep connections, others that do not, a long answer."""
     command = ("python", "-c", BUSY + start)
-    network = service.engine.network
-    with running(service.image, network, *command, LOG_LEVEL="WARNING") as container:
+    with running(service.image, service.network, *command, LOG_LEVEL="WARNING") as container:
         until(container.answers, "an answer")
         url = f"http://127.0.0.1:{container.port}"
-        kept, single = Load(f"{url}/work"), Load(f"{url}/quick", "-disable-keepalive")
-        with container.streaming("/long") as stream:
+        with (
+            Load(f"{url}/work") as kept,
+            Load(f"{url}/quick", "-disable-keepalive") as single,
+            container.streaming("/long") as stream,
+        ):
             answer = stream.read(100_000)  # by now all are at work
             container.stop()
             with suppress(OSError, HTTPException):
                 answer += stream.read()
-        return Stop([kept.end(), single.end()], answer, container.exit_code())
+            return Stop([kept.end(), single.end()], answer, container.exit_code())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -54,6 +55,11 @@ class Service:
     """The image's name, without a tag."""
     overrides: tuple[str, ...] = ()
     """Variables on the command line of `make`."""
+
+    @property
+    def network(self) -> str:
+        """The network of containers that a test speaks to: no proxy may stand between."""
+        return "host" if sys.platform == "linux" else self.engine.network
 
     @property
     def dockerfile(self) -> Path:

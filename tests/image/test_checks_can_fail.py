@@ -118,7 +118,7 @@ def test_a_privilege_is_noticed(service: Service) -> None:
 @one
 def test_a_shell_that_keeps_the_signal_to_itself_is_noticed(service: Service) -> None:
     image = spoil(service, "CMD python -m app.main; true")
-    life = live(image, service.kind, service.engine.network)
+    life = live(image, service.kind, service.network)
     with pytest.raises(AssertionError):
         checks.is_process_1(life)
     with pytest.raises(AssertionError):
@@ -148,7 +148,7 @@ def test_lost_requests_are_counted(service: Service, start: str) -> None:
 @one
 def test_a_service_that_does_not_drain_is_noticed(service: Service) -> None:
     with (
-        running(service.image, service.engine.network, DRAIN_DELAY=0) as container,
+        running(service.image, service.network, DRAIN_DELAY=0) as container,
         pytest.raises(AssertionError),
     ):
         checks.drains(container)
@@ -190,7 +190,7 @@ def test_bytecode_is_refused_for(service: Service, line: str, fault: str) -> Non
 @one
 def test_compiling_at_the_start_is_noticed(service: Service) -> None:
     image = spoil(service, "USER 0", "RUN find / -path '*/logging/*.pyc' -delete", "USER 10001")
-    life = live(image, service.kind, service.engine.network)
+    life = live(image, service.kind, service.network)
     with pytest.raises(AssertionError, match=r"logging/__init__\.py"):
         checks.compiles_nothing(life)
 

@@ -103,7 +103,7 @@ def test_04_work_is_done_without_privileges(life: Life) -> None:
 
 @of("web", "worker")
 def test_05_an_idle_service_stops_at_once_and_ends_with_0(service: Service) -> None:
-    network = service.engine.network
+    network = service.network
     checks.ends_when_told(lambda: stop_idle(service.image, service.kind, network))
 
 
@@ -158,7 +158,7 @@ def test_06_a_web_service_becomes_healthy_without_a_shell(service: Service) -> N
 
 @of("web")
 def test_06_a_draining_service_is_alive_and_answers_but_is_not_ready(service: Service) -> None:
-    with running(service.image, service.engine.network, DRAIN_DELAY=2) as container:
+    with running(service.image, service.network, DRAIN_DELAY=2) as container:
         checks.drains(container)
 
 
@@ -178,7 +178,7 @@ def test_07_all_bytecode_is_there_and_valid_by_hash(service: Service, life: Life
 
 
 @of()
-def test_07_bytecode_outlives_touched_sources_and_follows_edited_ones(
+def test_07_bytecode_outlives_touched_sources_and_follows_edits(
     touched: checks.Facts,
 ) -> None:
     assert touched == {"compiled": [], "written": [], "stale": []}
@@ -188,7 +188,7 @@ def test_07_bytecode_outlives_touched_sources_and_follows_edited_ones(
 def test_07_nor_is_a_library_module_that_only_the_application_imports(
     service: Service, edits: Edits
 ) -> None:
-    life = live(edits.source, service.kind, service.engine.network)
+    life = live(edits.source, service.kind, service.network)
     assert [path for path in life.bytecode + life.compiled if f"/{LIBRARY}/" in path]
     checks.compiles_nothing(life)
 

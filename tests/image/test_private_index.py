@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,12 @@ from tests.image.private_index import BASIC, NETRC, PASSWORD, USER, Index, priva
 from tests.image.services import BuildFailed, Service, Workshop
 from tests.image.spoiled import spoil
 
-pytestmark = pytest.mark.image
+# The index is on the loopback interface of this machine.
+NETWORK = "--network=host"
+pytestmark = [
+    pytest.mark.image,
+    pytest.mark.skipif(sys.platform != "linux", reason="only on Linux builds have its loopback"),
+]
 
 SECRETS = [PASSWORD, f"{USER}:{PASSWORD}", BASIC]
 
@@ -30,7 +36,7 @@ def secret(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the flag that gives the credentials to a build, as the service's README says."""
     file = tmp_path_factory.mktemp("secret") / "netrc"
     file.write_text(NETRC)
-    return f"--secret id=netrc,src={file}"
+    return f"{NETWORK} --secret id=netrc,src={file}"
 
 
 def using(index: Index, workshop: Workshop, package: str, **answers: object) -> Service:
@@ -58,7 +64,7 @@ def output(service: Service, secret: str) -> str:
 
 def test_10_a_build_without_credentials_fails(service: Service) -> None:
     with pytest.raises(BuildFailed, match="401"):
-        service.make("image", "--no-cache")
+        service.make("image", "--no-cache", NETWORK)
 
 
 def test_10_a_build_with_credentials_has_the_package(service: Service, output: str) -> None:
