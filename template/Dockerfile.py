@@ -96,7 +96,7 @@ def imports(site: str, *names: str) -> None:
 
 def code() -> None:
     """Compile the application; date it by its commit, or else by its newest file."""
-    newest = max(path.stat().st_mtime for path in LAYER.rglob("*.*"))
+    newest = max(path.stat().st_mtime for path in LAYER.rglob("*") if path.is_file())
     names = set()
     for file in LAYER.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_bytes())):
