@@ -38,7 +38,8 @@ KINDS: list[str] = list(QUESTIONS["service_kind"]["choices"].values())
 PYTHONS: list[str] = [v for v, python in STANDARD["python"].items() if not python.get("retired")]
 DEFAULT: str = STANDARD["defaults"]["python_version"]
 OTHER = next(python for python in PYTHONS if python != DEFAULT)
-NOT_DISTROLESS = [v for v in PYTHONS if v not in STANDARD["base"]["distroless"]["pythons"]]
+DISTROLESS: list[str] = STANDARD["base"]["distroless"].get("pythons", PYTHONS)
+NOT_DISTROLESS = [python for python in PYTHONS if python not in DISTROLESS]
 COMBINATIONS = [
     Combination(kind, base, python)
     for kind, base, python in itertools.product(KINDS, STANDARD["base"], PYTHONS)

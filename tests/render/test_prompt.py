@@ -69,6 +69,7 @@ def test_a_wrong_answer_at_the_prompt_is_told_what_would_be_right(
     assert stored(tmp_path)[question] == answer
 
 
+@pytest.mark.skipif(not NOT_DISTROLESS, reason="distroless has every Python")
 def test_a_base_image_without_the_python_is_shown_with_the_reason(ask: Ask, tmp_path: Path) -> None:
     python = NOT_DISTROLESS[0]
     prompt = ask("base_image", python_version=python)
