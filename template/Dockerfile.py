@@ -1,69 +1,161 @@
-"""What the Dockerfile does in Python: `python Dockerfile.py manifest | environment | code`."""
+"""What the Dockerfile does in Python: `python Dockerfile.py lock | install | library | code`."""
 
 import ast
 import compileall
 import contextlib
+import hashlib
 import importlib.util
+import json
 import os
 import pkgutil
 import py_compile
-import shutil
+import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
+import venv
+import zlib
 from pathlib import Path
+from typing import Any
 
-MANIFEST = Path("/manifest")
+LOCK = Path("/lock")
+VENV = Path("/app/.venv")
 # The date is part of the path, because a build's cache looks at names and contents, not at times.
-LAYER = Path("/layer", os.getenv("SOURCE_DATE_EPOCH", ""))
-VENV = LAYER / "app/.venv"
+LAYER = Path("/tmp/layer", os.getenv("SOURCE_DATE_EPOCH", ""))
+LIBRARY = Path("/library")
 # 1980-01-02: what a lock decides carries one date on every machine; zip files know none earlier.
 FIRST_DATE = 315619200
-# The keys of pyproject.toml on which the dependencies depend.
-DECIDES = {
-    *("requires-python", "requires-poetry", "source", "group", "extras"),
-    *("dependencies", "dev-dependencies", "optional-dependencies"),
-}
-ENVIRONMENT = Path("/environment")
 # Bytecode that is valid whatever the files' times, and never stale after an edit in place.
 CHECKED = py_compile.PycInvalidationMode.CHECKED_HASH
 
-
-def manifest() -> None:
-    """Reduce pyproject.toml to what decides the dependencies: the part that poetry.lock fits."""
-    import tomlkit
-
-    full = tomlkit.parse(Path("pyproject.toml").read_text("utf-8")).unwrap()
-
-    def reduced(table: dict[str, object]) -> dict[str, object]:
-        return {key: value for key, value in table.items() if key in DECIDES}
-
-    kept = {
-        "project": {"name": "service", "version": "0"} | reduced(full.get("project", {})),
-        "dependency-groups": full.get("dependency-groups", {}),
-        "tool": {"poetry": reduced(full["tool"]["poetry"]) | {"package-mode": False}},
-    }
-    MANIFEST.mkdir()
-    (MANIFEST / "pyproject.toml").write_text(tomlkit.dumps(kept), "utf-8")
-    shutil.copy("poetry.toml", MANIFEST)
-    if Path("poetry.lock").exists():
-        shutil.copy("poetry.lock", MANIFEST)
-        check = [sys.executable, "-m", "poetry", "check", "--lock"]
-        if subprocess.run(check, cwd=MANIFEST).returncode == 0:
-            return
-    sys.exit("poetry.lock is missing or stale: run `make lock` and commit it.")
+Table = dict[str, Any]
 
 
-def environment() -> None:
-    """Give the environment to this interpreter; compile it and what it imports of the library."""
-    (VENV / "bin/python").unlink()
-    (VENV / "bin/python").symlink_to(sys.executable)
-    (VENV / "pyvenv.cfg").write_text(
+def lock(tiers: int) -> None:
+    """Write what poetry.lock wants as requirements for pip: those of each tier, those of the tests.
+
+    A package's name decides its tier, so that a new version of it changes no other tier.
+    """
+    project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
+    file = Path("poetry.lock")
+    locked = tomllib.loads(file.read_text("utf-8")) if file.exists() else {}
+    metadata = locked.get("metadata", {})
+    if metadata.get("content-hash") != content_hash(project) or metadata["lock-version"] < "2.1":
+        sys.exit("poetry.lock is missing or stale: run `make lock` and commit it.")
+    groups = project.get("tool", {}).get("poetry", {}).get("group", {})
+    optional = {canonical(name) for name, group in groups.items() if group.get("optional")}
+    for tier in range(tiers):
+        names = [p for p in locked["package"] if zlib.crc32(p["name"].encode()) % tiers == tier]
+        write(LOCK / str(tier), [p for p in names if "main" in p["groups"]], {"main"})
+    development = {group for p in locked["package"] for group in p["groups"]} - optional - {"main"}
+    tests = [package for package in locked["package"] if development & set(package["groups"])]
+    write(LOCK / "development", tests, development)
+
+
+def canonical(name: str) -> str:
+    """Return a name as the lock writes it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def content_hash(pyproject: Table) -> str:
+    """Return the hash of what decides the dependencies, as Poetry 2 keeps it in its lock."""
+    project, poetry = pyproject.get("project", {}), pyproject.get("tool", {}).get("poetry", {})
+    keys = ("requires-python", "dependencies", "optional-dependencies")
+    content: Table = {}
+    if new := {key: project[key] for key in keys if key in project}:
+        content["project"] = new
+    if groups := pyproject.get("dependency-groups"):
+        content["dependency-groups"] = groups
+    old = ("dependencies", "source", "extras", "dev-dependencies")
+    relevant = {key: poetry[key] for key in (*old, "group") if key in poetry}
+    if content:
+        content["tool"] = {"poetry": relevant}
+    else:
+        content = dict.fromkeys(old) | relevant
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def write(folder: Path, packages: list[Table], groups: set[str]) -> None:
+    """Write the packages as pip reads them; apart from them those from git, which have no hash."""
+    indexes = [
+        package["source"]["url"] if package.get("source", {}).get("type") == "legacy" else ""
+        for package in packages
+    ]
+    options = [f"--extra-index-url {url}" for url in dict.fromkeys(indexes) if url]
+    if options and "" not in indexes:  # the public index may be out of reach
+        options[0] = options[0].replace("--extra-index-url", "--index-url")
+    hashed, unhashed = options, []
+    for package in packages:
+        line = requirement(package) + condition(package.get("markers"), groups)
+        if package.get("source", {}).get("type") == "git":
+            unhashed.append(line)
+        else:
+            hashed.append(" --hash=".join([line, *(file["hash"] for file in package["files"])]))
+    folder.mkdir(parents=True)
+    for name, lines in (("hashed", hashed), ("unhashed", unhashed)):
+        (folder / name).write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+
+def requirement(package: Table) -> str:
+    """Return the one version that is locked, with where it comes from."""
+    source = package.get("source", {"type": "legacy"})
+    url = source.get("url", "")
+    if source["type"] in ("directory", "file"):
+        sys.exit(f"{package['name']} is locked to the path {url}, which no build has: publish it.")
+    if source["type"] == "legacy":
+        return f"{package['name']}=={package['version']}"
+    if source["type"] == "git":
+        url = re.sub(r"^([^/@]+@[^/:]+):", r"ssh://\1/", url)
+        url = f"git+{url}@{source['resolved_reference']}"
+    part = f"#subdirectory={source['subdirectory']}" if "subdirectory" in source else ""
+    return f"{package['name']} @ {url}{part}"
+
+
+def condition(markers: str | Table | None, groups: set[str]) -> str:
+    """Return the marker under which one of the groups wants a package."""
+    if isinstance(markers, dict):
+        wanted = [markers.get(group) for group in sorted(groups)]
+        markers = None if None in wanted else " or ".join(f"({marker})" for marker in wanted)
+    return f" ; {markers}" if markers else ""
+
+
+def install() -> None:
+    """Install what pip is given into an environment; the layer is what that adds to it."""
+    venv.create(VENV, symlinks=True)
+    empty = sorted(VENV.rglob("*"), reverse=True)
+    pip = [sys.executable, "-m", "pip", "--python", f"{VENV}/bin/python", "install", "--no-deps"]
+    pip += ["--no-compile", "--no-cache-dir", "--progress-bar=off", "--disable-pip-version-check"]
+    for file in (LOCK / "hashed", LOCK / "unhashed"):
+        if file.stat().st_size and (code := subprocess.run([*pip, "-r", file]).returncode):
+            sys.exit(code)
+    for path in empty:
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+        elif not any(path.iterdir()):
+            path.rmdir()
+    LAYER.joinpath("app").mkdir(parents=True)
+    VENV.rename(f"{LAYER}{VENV}")
+    finish(FIRST_DATE)
+
+
+def library() -> None:
+    """Give the environment to this interpreter; compile what it imports of the library."""
+    python = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    site = VENV / "lib" / python / "site-packages"
+    compiled = next(site.rglob("*.pyc"), None)
+    if compiled and compiled.read_bytes()[:4] != importlib.util.MAGIC_NUMBER:
+        sys.exit(f"{compiled} was compiled by another Python: the builder must have {sys.version}")
+    names = [module.name for module in pkgutil.iter_modules([str(site)])]
+    names.append("encodings.idna")  # sockets load it when they first connect
+    compile_library(str(site), names)
+    target = Path(f"{LAYER}{VENV}")
+    (target / "bin").mkdir(parents=True)
+    for name in ("python", "python3", python):
+        (target / "bin" / name).symlink_to(sys.executable)
+    (target / "pyvenv.cfg").write_text(
         f"home = {os.path.dirname(sys.executable)}\ninclude-system-site-packages = false\n"
     )
-    site = str(next(VENV.glob("lib/python*/site-packages")))
-    names = [module.name for module in pkgutil.iter_modules([site])]
-    compile_library(site, [*names, "encodings.idna"])  # sockets load it when they first connect
     finish(FIRST_DATE)
 
 
@@ -74,7 +166,7 @@ def compile_library(site: str, names: list[str]) -> None:
     loaded = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     for line in loaded.splitlines():
         source, target = line.split("\t")
-        if not Path(f"{ENVIRONMENT}{target}").exists():
+        if not Path(f"{LIBRARY}{target}").exists():
             py_compile.compile(source, f"{LAYER}{target}", invalidation_mode=CHECKED)
 
 
@@ -97,19 +189,19 @@ def imports(site: str, *names: str) -> None:
 def code() -> None:
     """Compile the application; date it by its commit, or else by its newest file."""
     newest = max(path.stat().st_mtime for path in LAYER.rglob("*") if path.is_file())
-    names = set()
+    names: set[str] = set()
     for file in LAYER.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_bytes())):
             if isinstance(node, ast.Import):
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module)
-    library = {name for name in names if name.split(".")[0] in sys.stdlib_module_names}
-    specs = {name: importlib.util.find_spec(name) for name in sorted(library)}
+    used = {name for name in names if name.split(".")[0] in sys.stdlib_module_names}
+    specs = {name: importlib.util.find_spec(name) for name in sorted(used)}
     missing = [
         name
         for name, spec in specs.items()
-        if spec and spec.cached and not Path(f"{ENVIRONMENT}{spec.cached}").exists()
+        if spec and spec.cached and not Path(f"{LIBRARY}{spec.cached}").exists()
     ]
     if missing:
         compile_library("", missing)
@@ -129,10 +221,12 @@ def finish(date: int) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["manifest"]:
-            manifest()
-        case ["environment"]:
-            environment()
+        case ["lock", tiers]:
+            lock(int(tiers))
+        case ["install"]:
+            install()
+        case ["library"]:
+            library()
         case ["imports", site, *names]:
             imports(site, *names)
         case ["code"]:

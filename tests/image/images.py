@@ -7,6 +7,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import filter as matching
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -68,14 +69,20 @@ class Image:
         return {path: entry for layer in self.layers for path, entry in layer.entries.items()}
 
     def layer_of(self, path: str) -> Layer:
-        """Return the layer that holds a file."""
-        [layer] = [layer for layer in self.layers if path in layer.entries]
+        """Return the one layer that holds a file, whose path may be a pattern."""
+        [layer] = [layer for layer in self.layers if matching(layer.entries, path)]
         return layer
 
     @property
-    def dependencies(self) -> Layer:
-        """The layer of the dependencies."""
-        return self.layer_of("app/.venv/pyvenv.cfg")
+    def dependencies(self) -> list[Layer]:
+        """The layers of the dependencies: those below that of the environment itself."""
+        own = self.layer_of("app/.venv/pyvenv.cfg")
+        return self.layers[: self.layers.index(own) + 1]
+
+    @property
+    def below(self) -> list[str]:
+        """The digests of the layers of the dependencies."""
+        return [layer.digest for layer in self.dependencies]
 
     @property
     def code(self) -> Layer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tarfile
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,27 @@ def edit(service: Service, folder: Path) -> Edits:
     twin.commit()
     output = twin.make("image")
     return Edits(twin.tagged(VERSION), twin.tagged(NEWER), output)
+
+
+def bump(service: Service, folder: Path, package: str) -> Image:
+    """Move one package of the lock to another version, as Poetry does it, and build."""
+    twin = service.twin(folder, "bumped")
+    version = locked(twin)[package]
+    project = twin.folder / "pyproject.toml"
+    text = project.read_text("utf-8")
+    unwanted = f'dependencies = [\n    "{package}!={version}",'
+    project.write_text(text.replace("dependencies = [", unwanted, 1), "utf-8")
+    twin.lock()
+    assert {name for name, new in locked(twin).items() if new != locked(service)[name]} == {package}
+    twin.commit()
+    twin.make("image")
+    return twin.image
+
+
+def locked(service: Service) -> dict[str, str]:
+    """Return the version of each package in the lock."""
+    lock = tomllib.loads((service.folder / "poetry.lock").read_text("utf-8"))
+    return {package["name"]: package["version"] for package in lock["package"]}
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ class Service:
 
     def build(self, *flags: str, **variables: str) -> str:
         """Run a plain `docker build`, with nothing but what the network needs."""
-        arguments = [f"--build-arg={name}" for name in self.variables]
+        arguments = [f"--build-arg={name}" for name in self.variables if name == mirror.URL]
         network = f"--network={self.engine.network}"
         command = ("docker", "build", network, "--progress=plain", *arguments, *flags, ".")
         return self.run(*command, **variables)
@@ -119,6 +119,11 @@ class Service:
         """Commit all that is there."""
         self.run("git", "add", "--all")
         self.run("git", "commit", "--quiet", "--message", "Change")
+
+    def lock(self) -> None:
+        """Run Poetry's own lock."""
+        poetry = local.get("poetry", str(ROOT / ".poetry/bin/poetry")).with_cwd(self.folder)
+        mirror.run(poetry.with_env(**self.variables), "lock")
 
     def twin(self, folder: Path, name: str) -> Service:
         """Return another checkout of the same commit, which gives its image another name."""

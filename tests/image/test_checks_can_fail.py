@@ -243,7 +243,7 @@ def test_a_wrong_label_is_noticed(service: Service, label: str) -> None:
 def test_another_date_is_noticed(service: Service) -> None:
     image = spoil(service, "USER 0", "RUN touch /app/app/main.py")
     with pytest.raises(AssertionError, match=r"main\.py"):
-        checks.is_dated(image.layers[-1], checks.FIRST_DATE)
+        checks.is_dated([image.layers[-1]], checks.FIRST_DATE)
 
 
 @one
