@@ -10,6 +10,7 @@ import os
 import pkgutil
 import py_compile
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -126,7 +127,10 @@ def install() -> None:
     empty = sorted(VENV.rglob("*"), reverse=True)
     pip = [sys.executable, "-m", "pip", "--python", f"{VENV}/bin/python", "install", "--no-deps"]
     pip += ["--no-compile", "--no-cache-dir", "--progress-bar=off", "--disable-pip-version-check"]
-    for file in (LOCK / "hashed", LOCK / "unhashed"):
+    unhashed = LOCK / "unhashed"
+    if unhashed.stat().st_size and not shutil.which("git"):
+        sys.exit(f"Add git to build_packages, for these come from git:\n{unhashed.read_text()}")
+    for file in (LOCK / "hashed", unhashed):
         if file.stat().st_size and (code := subprocess.run([*pip, "-r", file]).returncode):
             sys.exit(code)
     for path in empty:
