@@ -163,6 +163,13 @@ def test_an_empty_slot_leaves_no_word(texts: dict[str, str], answers: dict[str, 
 
 
 @every_service
+def test_every_step_runs_on_the_platform_that_is_built_for(texts: dict[str, str]) -> None:
+    assert not re.search(r"BUILD(PLATFORM|ARCH|OS)|--platform", texts["Dockerfile"])
+    docker = r"docker build --provenance=false \$\(addprefix --platform=,\$\(PLATFORMS\)\) \\"
+    assert re.search(docker, texts["Makefile"])
+
+
+@every_service
 def test_an_owner_and_a_licence_are_named_where_there_are_any(
     texts: dict[str, str], answers: dict[str, Any]
 ) -> None:
