@@ -48,17 +48,20 @@ def reference(name: str, standard: Table, public: bool) -> str:
 def image(base: Table, python: str, standard: Table) -> Table:
     """Return what a service needs to know of one base image for one Python.
 
-    `unavailable` says why it cannot be had, and is empty where it can.
+    `unavailable` says why it cannot be had, and is empty where it can. `carried` says whether its
+    Python is the builder's.
     """
-    debian = standard["python"][python]["debian"]
+    debian = base.get("debian", standard["python"][python]["debian"])
     fields = {
         "python": python,
         "debian": debian,
         "debian_number": standard["debian"][debian],
     }
+    offered = base.get("pythons", [python])
+    carried = {} if python in offered else base.get("carried", {})
+    base = base | carried
     runtime = base["runtime"].format(**fields)
     builder = base.get("builder", runtime).format(**fields)
-    offered = base.get("pythons", [python])
     public = base.get("public", True)
     missing = f"it has no Python {python}, only {' and '.join(offered)}"
     return {
@@ -69,8 +72,9 @@ def image(base: Table, python: str, standard: Table) -> Table:
         "help": base["help"],
         "interpreter": base["interpreter"].format(**fields),
         "root": base.get("root", True),
-        "packages": base.get("packages", True),
-        "unavailable": "" if python in offered else missing,
+        "apt": base.get("apt", True),
+        "carried": bool(carried),
+        "unavailable": "" if carried or python in offered else missing,
     }
 
 

@@ -4,8 +4,10 @@ import ast
 import compileall
 import contextlib
 import hashlib
+import importlib.machinery
 import importlib.util
 import json
+import mmap
 import os
 import pkgutil
 import py_compile
@@ -160,7 +162,36 @@ def library() -> None:
     (target / "pyvenv.cfg").write_text(
         f"home = {os.path.dirname(sys.executable)}\ninclude-system-site-packages = false\n"
     )
+    check_libraries(site)
     finish(FIRST_DATE)
+
+
+def check_libraries(site: Path) -> None:
+    """End with a sentence where a module needs a shared library that this image does not have."""
+    interpreter = Path(sys.executable).read_bytes()
+    loader = re.search(rb"/lib[\w./-]*/ld-[\w.-]+(?=\0)", interpreter)
+    assert loader, f"{sys.executable} names no dynamic loader"
+    lacking: dict[str, list[str]] = {}
+    for path in sorted(path for path in site.rglob("*.so") if path.stat().st_size):
+        [suffix] = [s for s in importlib.machinery.EXTENSION_SUFFIXES if path.name.endswith(s)][:1]
+        stem = path.name.removesuffix(suffix)
+        # Others are no modules: libraries of modules, which are looked at with these, and plugins.
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            importable = data.find(f"PyInit_{stem}".encode()) != -1
+        if importable:
+            module = ".".join([*path.parent.relative_to(site).parts, stem])
+            command = [loader[0].decode(), str(path)]
+            trace = {**os.environ, "LD_TRACE_LOADED_OBJECTS": "1"}  # which is what ldd does
+            done = subprocess.run(command, env=trace, capture_output=True, text=True)
+            for line in f"{done.stdout}{done.stderr}".splitlines():
+                if found := re.search(r"(\S+) => not found|(version .*) not found", line):
+                    lacking.setdefault(found[1] or found[2], []).append(module)
+    if lacking:
+        needs = ", ".join(f"{name} (for {users[0]})" for name, users in sorted(lacking.items()))
+        sys.exit(
+            f"The image lacks {needs}: add the Debian packages that hold what is missing to "
+            "runtime_packages, as the README says."
+        )
 
 
 def compile_library(site: str, names: list[str]) -> None:
@@ -200,6 +231,7 @@ def code() -> None:
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module)
+    check_imports()
     used = {name for name in names if name.split(".")[0] in sys.stdlib_module_names}
     specs = {name: importlib.util.find_spec(name) for name in sorted(used)}
     missing = [
@@ -210,6 +242,26 @@ def code() -> None:
     if missing:
         compile_library("", missing)
     finish(int(os.environ["SOURCE_DATE_EPOCH"] or newest))
+
+
+def check_imports() -> None:
+    """End with a sentence where the application imports a package that the image does not have.
+
+    What it imports in functions, conditions and `try` may be absent for a reason.
+    """
+    own = {path.stem for path in LAYER.rglob("*")} | sys.stdlib_module_names
+    sites = [str(path) for path in VENV.glob("lib/python*/site-packages")]
+    for file in sorted(LAYER.rglob("*.py")):
+        for node in ast.parse(file.read_bytes()).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [str(node.module)]
+            for name in {name.partition(".")[0] for name in names} - own:
+                if not importlib.machinery.PathFinder.find_spec(name, sites):
+                    sys.exit(
+                        f"{file.relative_to(LAYER / 'app')} imports {name}, which is not installed "
+                        "in the image: add it to the dependencies, not to those of development."
+                    )
 
 
 def finish(date: int) -> None:

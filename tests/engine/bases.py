@@ -30,16 +30,16 @@ _loading = threading.Lock()  # two at a time take longer than one after the othe
 
 @dataclass(frozen=True)
 class Base:
-    """How an image is made: a recipe's target, Python on a Debian suite, the image below."""
+    """How an image is made: a recipe's target, Python on a Debian suite, images that it is of."""
 
     target: str
     python: str
     suite: str
-    below: str = ""
+    below: tuple[str, ...] = ()
 
     @property
     def recipe(self) -> str:
-        """The name of the Dockerfile: python, platform or distroless."""
+        """The name of the Dockerfile: python, older, platform or distroless."""
         return self.target.partition("-")[0]
 
 
@@ -51,10 +51,15 @@ def _bases() -> dict[str, Base]:
         # Official images set the locale up to Python 3.12.
         bases[slim] = Base("python-with-lang" if python == "3.11" else "python", python, suite)
         platform = f"registry.example.com/platform/python:{python}"
-        bases[platform] = Base("platform", python, suite, slim)
-        if debian := {"bookworm": "12", "trixie": "13"}.get(suite):
-            name = f"gcr.io/distroless/python3-debian{debian}:nonroot"
-            bases[name] = Base(f"distroless-{suite}", python, suite, slim)
+        bases[platform] = Base("platform", python, suite, (slim,))
+    newest = "python:3.14-slim-trixie"
+    # Nor has a newer one 3.11: bookworm's interpreter, which finds its libraries there.
+    both = (newest, "python:3.11-slim-bookworm")
+    bases["python:3.11-slim-trixie"] = Base("older", "3.11", "forky", both)
+    python3 = Base("distroless-python3", "3.13", "trixie", ("python:3.13-slim-trixie",))
+    bases["gcr.io/distroless/python3-debian13:nonroot"] = python3
+    # Of the suite that the interpreters carried to it need.
+    bases["gcr.io/distroless/cc-debian13:nonroot"] = Base("distroless-cc", "", "forky", (newest,))
     return bases
 
 
@@ -92,8 +97,8 @@ def _key(base: Base) -> str:
 
 
 def _make(docker: BaseCommand, name: str, base: Base, archive: Path) -> None:
-    if base.below:
-        provide(docker, base.below, private=True)
+    for below in base.below:
+        provide(docker, below, private=True)
     with tempfile.TemporaryDirectory(dir=archive.parent) as temporary:
         context = Path(temporary)
         if base.recipe == "python":
@@ -110,9 +115,10 @@ def _make(docker: BaseCommand, name: str, base: Base, archive: Path) -> None:
 def _build(docker: BaseCommand, name: str, base: Base, context: Path) -> None:
     version = context / "version"
     arguments = {
-        "BASE": base.below,
+        "BASE": base.below[0] if base.below else "",
+        "OTHER": base.below[-1] if base.below else "",
         "PYTHON": base.python,
-        "SUITE": base.suite,
+        "TARGET": base.target,
         "PYTHON_VERSION": version.read_text().strip() if version.exists() else "",
     }
     # Only the private engine builds the others, and it has no network of its own.

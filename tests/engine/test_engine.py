@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,11 +20,10 @@ from tests.engine import Engine, EngineUnavailable, engine, start
 
 pytestmark = pytest.mark.engine
 
-SLIM = ["python:3.11-slim-bookworm", "python:3.13-slim-trixie", "python:3.14-slim-trixie"]
-DISTROLESS = {
-    "gcr.io/distroless/python3-debian12:nonroot": "3.11",
-    "gcr.io/distroless/python3-debian13:nonroot": "3.13",
-}
+SLIM = ["python:3.11-slim-bookworm", "python:3.11-slim-trixie"]
+SLIM += ["python:3.13-slim-trixie", "python:3.14-slim-trixie"]
+DISTROLESS = {"gcr.io/distroless/python3-debian13:nonroot": "3.13"}
+CC = "gcr.io/distroless/cc-debian13:nonroot"
 PLATFORM = [f"registry.example.com/platform/python:{version}" for version in ("3.11", "3.13")]
 PLATFORM += ["registry.example.com/platform/python:3.14"]
 
@@ -139,6 +139,23 @@ def test_distroless(running: Engine, name: str) -> None:
     assert found["WorkingDir"] == "/home/nonroot"
     certificates = "import ssl; assert ssl.create_default_context().get_ca_certs()"
     running.docker("run", "--rm", f"--network={running.network}", name, "-c", certificates)
+
+
+def test_distroless_without_python(running: Engine, tmp_path: Path) -> None:
+    found = configuration(running, CC)
+    assert not found.get("Entrypoint")
+    assert found["User"] == "65532"
+    assert found["WorkingDir"] == "/home/nonroot"
+    container = running.docker("create", f"--network={running.network}", CC, "none").strip()
+    running.docker("export", f"--output={tmp_path / 'root.tar'}", container)
+    running.docker("rm", container)
+    with tarfile.open(tmp_path / "root.tar") as root:
+        names = set(root.getnames())
+    records = {"libc6", "libc6.md5sums", "libssl3t64", "libstdc++6", "libgomp1", "tzdata"}
+    assert {f"var/lib/dpkg/status.d/{record}" for record in records} <= names
+    absent = ("bin/sh", "usr/bin/sh", "usr/bin/dpkg", "usr/sbin/ldconfig", "var/lib/dpkg/status")
+    assert names.isdisjoint(absent)
+    assert not [name for name in names if "python" in name and not name.startswith("usr/share")]
 
 
 @pytest.mark.parametrize("name", PLATFORM)

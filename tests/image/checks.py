@@ -62,6 +62,16 @@ def adds_only_the_service(image: Image, extra: Iterable[str] = ()) -> None:
     assert [path for path in folders if not belongs(path) and path not in needed] == []
 
 
+def is_recorded(paths: Iterable[str], facts: Facts) -> None:
+    """What was added to the runtime image is the interpreter and files of recorded packages."""
+    known = {*facts["files"], "etc/ld.so.cache"}
+    places = ("usr/local/bin/python", "usr/local/lib/", "var/lib/dpkg/status.d/", "etc/")
+    assert [path for path in paths if path not in known and not path.startswith(places)] == []
+    assert set(facts["changed"]) <= {"usr/lib/os-release"}  # in which distroless names itself
+    useless = re.compile(r"(^|/)(test|idlelib|ensurepip|pip|tkinter|__pycache__|man|locale)/")
+    assert [path for path in paths if useless.search(path) and path not in known] == []
+
+
 def has_no_other_packages(image: Image, locked: set[str]) -> None:
     """Only what the lock names for the main group is installed, so no build or test tool."""
     pattern = re.compile(r"app/\.venv/lib/python[^/]+/site-packages/([^/]+)-[^/-]+\.dist-info")

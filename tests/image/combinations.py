@@ -23,7 +23,7 @@ EVERY = [
     for python in ("3.13", "3.11")
     for base in ("slim", "distroless", "custom")
     for kind in ("web", "worker", "job")
-] + [Combination("web", "slim", "3.14")]
+] + [Combination("web", "slim", "3.14"), Combination("web", "distroless", "3.14")]
 
 # Builds without cache take long: here each kind has each base, on one Python or the other.
 FEW = [
@@ -37,6 +37,9 @@ FEW = [
     Combination("worker", "slim", "3.11"),
     Combination("job", "distroless", "3.13"),
 ]
+
+# On these the build adds to what the runtime image has.
+COMPOSED = [image for image in EVERY if image.base == "distroless" and image.python != "3.13"]
 
 # And here one image of each kind and each base is enough.
 MIXED = FEW[3:6]

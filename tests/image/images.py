@@ -31,6 +31,8 @@ class Image:
     docker: BaseCommand
     name: str
     base: str
+    composed: bool = False
+    """Whether the first layer above the base is what the runtime image could not install."""
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -65,8 +67,15 @@ class Image:
 
     @property
     def entries(self) -> dict[str, tarfile.TarInfo]:
-        """Everything above the base, by path."""
-        return {path: entry for layer in self.layers for path, entry in layer.entries.items()}
+        """Everything above what the service runs on, by path."""
+        layers = self.layers[self.composed :]
+        return {path: entry for layer in layers for path, entry in layer.entries.items()}
+
+    @property
+    def additions(self) -> Layer:
+        """The layer of what the runtime image could not install."""
+        assert self.composed
+        return self.layers[0]
 
     def layer_of(self, path: str) -> Layer:
         """Return the one layer that holds a file, whose path may be a pattern."""

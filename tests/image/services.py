@@ -78,7 +78,8 @@ class Service:
 
     def tagged(self, tag: str) -> Image:
         """Return an image of the service by its tag."""
-        return Image(self.engine.docker, f"{self.name}:{tag}", self.bases[-1])
+        composed = "\nFROM runtime AS base\n" in self.dockerfile.read_text("utf-8")
+        return Image(self.engine.docker, f"{self.name}:{tag}", self.bases[-1], composed)
 
     def run(self, *command: str, **variables: str) -> str:
         """Run a command in the service's folder; return all that it says, `BuildFailed` with it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,4 +22,4 @@ def spoil(service: Service, *lines: str, **files: str) -> Image:
         Path(folder, "Dockerfile").write_text("\n".join([f"FROM {image.name}", *lines]) + "\n")
         flags = [f"--network={service.engine.network}", "--provenance=false", f"--tag={name}"]
         image.docker("build", *flags, folder)
-    return Image(image.docker, name, image.base)
+    return replace(image, name=name)

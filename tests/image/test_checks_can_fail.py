@@ -61,6 +61,21 @@ def test_an_image_is_refused_for(
         check(image)
 
 
+@of(among=[Combination("web", "distroless", "3.14")])
+@broken(
+    ("a file of no package", checks.is_recorded, "COPY file /usr/lib/file"),
+    ("another file", checks.is_recorded, "COPY file /usr/share/doc/netbase/copyright"),
+    ("a test", checks.is_recorded, "COPY file /usr/local/lib/python3.14/test/file"),
+)
+def test_an_addition_is_refused_for(
+    service: Service, check: Callable[[list[str], dict[str, Any]], None], lines: list[str]
+) -> None:
+    check([], ask(service.image, "packages"))
+    image = spoil(service, *lines, file="")
+    with pytest.raises(AssertionError):
+        check(list(image.layers[-1].entries), ask(image, "packages"))
+
+
 @one
 def test_a_package_that_is_not_locked_is_noticed(service: Service) -> None:
     with pytest.raises(AssertionError):

@@ -11,7 +11,7 @@ from time import strptime
 import pytest
 
 from tests.image import checks
-from tests.image.combinations import FEW, MIXED, of
+from tests.image.combinations import COMPOSED, FEW, MIXED, of
 from tests.image.containers import UNPRIVILEGED, ask, running, until
 from tests.image.lives import Life, live, stop_idle
 from tests.image.load import stop_under_load
@@ -48,6 +48,17 @@ def test_01_the_service_is_process_1(life: Life) -> None:
 @of()
 def test_02_only_the_environment_and_the_application_are_added(service: Service) -> None:
     checks.adds_only_the_service(service.image)
+
+
+@of(among=COMPOSED)
+def test_02_what_a_runtime_image_lacked_is_recorded_and_dated(service: Service) -> None:
+    layer = service.image.additions
+    files = [path for path, entry in layer.entries.items() if entry.isfile()]
+    assert [path for path in files if path.startswith("usr/local/bin/python")]
+    checks.is_recorded(files, ask(service.image, "packages"))
+    checks.is_dated([layer], checks.FIRST_DATE)
+    own = {path: entry for path, entry in layer.entries.items() if not entry.issym()}
+    assert [path for path, entry in own.items() if entry.uid or entry.mode & 0o6022] == []
 
 
 @of()
@@ -311,6 +322,53 @@ def test_13_a_failing_test_fails_the_build(service: Service, tmp_path: Path) -> 
     )
     with pytest.raises(BuildFailed, match="test_more"):
         twin.make("test-image")
+
+
+# A library's name of the same length, which nothing has.
+BROKEN = """\
+FROM builder AS broken
+RUN python -c "import _bz2, pathlib; file = pathlib.Path(_bz2.__file__); \\
+    lacking = file.read_bytes().replace(b'libbz2.so', b'libnot.so'); \\
+    pathlib.Path('/app', file.name).write_bytes(lacking)"
+{environment}
+COPY --from=broken --chown=10001:10001 /app /layer/app/.venv/lib/python{python}/site-packages/broken
+"""
+
+
+@of(among=MIXED[:1])
+def test_13_a_library_that_the_image_lacks_fails_the_build_by_name(
+    service: Service, tmp_path: Path
+) -> None:
+    twin = service.twin(tmp_path / "twin", "lacking")
+    text = twin.dockerfile.read_text("utf-8")
+    [python] = set(re.findall(r"python:(3\.\d+)-", text))
+    [environment] = re.findall(r"^FROM base AS environment\nCOPY .*", text, re.MULTILINE)
+    broken = BROKEN.format(python=python, environment=environment)
+    twin.dockerfile.write_text(text.replace(f"{environment}\n", broken))
+    said = r"The image lacks libnot\.so\S+ \(for broken\._bz2\): .* runtime_packages"
+    with pytest.raises(BuildFailed, match=said):
+        twin.make("image")
+
+
+@of(among=MIXED)
+def test_13_an_import_that_the_image_lacks_fails_the_build_by_name(
+    service: Service, tmp_path: Path
+) -> None:
+    twin = service.twin(tmp_path / "twin", "importing")
+    settings = twin.folder / "app" / "settings.py"
+    settings.write_text("import pytest\n" + settings.read_text("utf-8"))
+    with pytest.raises(
+        BuildFailed, match=r"app/settings\.py imports pytest, which is not installed"
+    ):
+        twin.make("image")
+
+
+@of(among=MIXED)
+def test_13_a_platform_can_be_named(service: Service, tmp_path: Path) -> None:
+    twin = service.twin(tmp_path / "twin", "platform")
+    version = service.engine.docker("version", "--format={{.Server.Os}}/{{.Server.Arch}}")
+    twin.make("image", PLATFORMS=version.strip())
+    checks.same(twin.image.digests, service.image.digests)
 
 
 @of()

@@ -11,12 +11,16 @@ from tests.image.services import Service, Workshop
 pytestmark = pytest.mark.image
 
 
-@pytest.fixture(scope="module")
-def service(workshop: Workshop) -> Service:
-    """Return a service that uses both."""
-    name = "worker-slots"
+@pytest.fixture(scope="module", params=["slim-3.13", "distroless-3.13", "distroless-3.14"])
+def service(request: pytest.FixtureRequest, workshop: Workshop) -> Service:
+    """Return a service that uses both, and a dependency that looks for the library by its name."""
+    base, python = request.param.split("-")
+    name = f"worker-slots-{request.param}"
     slots = {"runtime_packages": ["libpq5"], "extra_paths": ["migrations", "alembic.ini"]}
-    folder = workshop.write(name, "worker", "slim", "3.13", **slots)
+    folder = workshop.write(name, "worker", base, python, **slots)
+    project = folder / "pyproject.toml"
+    text = project.read_text("utf-8")
+    project.write_text(text.replace("dependencies = [", 'dependencies = [\n    "psycopg",', 1))
     (folder / "migrations" / "versions").mkdir(parents=True)
     (folder / "migrations" / "versions" / "0001.py").write_text("STEP = 1\n")
     (folder / "alembic.ini").write_text("[alembic]\n")
@@ -27,13 +31,24 @@ def service(workshop: Workshop) -> Service:
 
 
 def test_runtime_packages_are_there_to_load(service: Service) -> None:
-    code = "import ctypes; print(ctypes.CDLL('libpq.so.5').PQlibVersion() > 0)"
+    code = "import psycopg; print(psycopg.pq.version() > 0)"
     run = service.image.docker["run", "--rm", "--network=none", service.image.name]
     assert run("python", "-c", code) == "True\n"
 
 
+def test_runtime_packages_and_what_they_need_are_recorded(service: Service) -> None:
+    if not service.image.composed:
+        pytest.skip("apt keeps the records of what it installs")
+    facts = ask(service.image, "packages")
+    assert {"libpq5", "libldap2", "libc6", "tzdata"} <= facts["packages"].keys()
+    files = [path for path, entry in service.image.additions.entries.items() if entry.isfile()]
+    assert [path for path in files if "/libpq.so.5" in path]
+    checks.is_recorded(files, facts)
+
+
 def test_runtime_packages_leave_no_package_lists(service: Service) -> None:
-    files = {path for path, entry in service.image.entries.items() if entry.isfile() and entry.size}
+    added = [entry for layer in service.image.layers for entry in layer.entries.items()]
+    files = {path for path, entry in added if entry.isfile() and entry.size}
     fetched = ("var/lib/apt/lists/", "var/cache/apt/")
     assert [path for path in files if path.startswith(fetched)] == []
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,11 +40,19 @@ DEFAULT: str = STANDARD["defaults"]["python_version"]
 OTHER = next(python for python in PYTHONS if python != DEFAULT)
 DISTROLESS: list[str] = STANDARD["base"]["distroless"].get("pythons", PYTHONS)
 NOT_DISTROLESS = [python for python in PYTHONS if python not in DISTROLESS]
+# What the standard may lack: then a base is for its own Pythons alone.
+CARRIED = r"(?s)^# Any other Python runs here.*?(?=^\[base\.custom\])"
 COMBINATIONS = [
     Combination(kind, base, python)
     for kind, base, python in itertools.product(KINDS, STANDARD["base"], PYTHONS)
-    if python in STANDARD["base"][base].get("pythons", PYTHONS)
 ]
+
+
+def composed(base: str, python: str, packages: Sequence[str] = ()) -> bool:
+    """Say whether the build adds to the runtime image what that cannot install."""
+    table = STANDARD["base"][base]
+    carried = "carried" in table and python not in table["pythons"]
+    return carried or (bool(packages) and not table.get("apt", True))
 
 
 def files(service: Path) -> dict[str, bytes]:

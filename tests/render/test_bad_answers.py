@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from .conftest import Copier, Refused
-from .support import NOT_DISTROLESS
+from .support import CARRIED, NOT_DISTROLESS, Fork
 
 # question, wrong answer, what the sentence says would be right
 WRONG = [
@@ -105,12 +105,7 @@ WRONG = [
 
 # what else was answered, question, wrong answer, what the sentence says would be right
 WRONG_TOGETHER = [
-    *(
-        (f"python_version={python}", "base_image", "distroless", f"it has no Python {python}, only")
-        for python in NOT_DISTROLESS
-    ),
     ("base_image=distroless", "python_version", "3.9", "choose one of 3."),
-    ("base_image=distroless", "runtime_packages", "[libpq5]", "cannot take Debian packages yet"),
     ("service_kind=job", "port", "80", "from 1024 to 65535"),
 ]
 
@@ -149,6 +144,17 @@ def test_an_answer_that_another_one_makes_wrong_is_told_so(
     sentence = refused("--data", other, "--data", f"{question}={answer}")
     assert sentence.startswith(f"{question}: ")
     assert right in sentence
+
+
+def test_a_base_without_the_python_is_told_where_nothing_carries_it(
+    fork: Fork, refused: Refused
+) -> None:
+    fork.standard(CARRIED, "")
+    for python in NOT_DISTROLESS:
+        answers = "--data", f"python_version={python}", "--data", "base_image=distroless"
+        sentence = refused(*answers, template=fork.path)
+        assert sentence.startswith("base_image: ")
+        assert f"it has no Python {python}, only" in sentence
 
 
 @pytest.mark.parametrize(("question", "answer"), RIGHT)

@@ -14,7 +14,18 @@ import pytest
 import yaml
 
 from .conftest import Service
-from .support import BIN, COMBINATIONS, KINDS, POETRY, PYTHONS, Combination, Outcome, files, run
+from .support import (
+    BIN,
+    COMBINATIONS,
+    KINDS,
+    POETRY,
+    PYTHONS,
+    Combination,
+    Outcome,
+    composed,
+    files,
+    run,
+)
 
 QUIET = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 LESS = ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "MAKEFLAGS")
@@ -98,8 +109,12 @@ def test_the_dockerfile_has_at_most_60_lines(made: Path) -> None:
 
 
 @every_combination
-def test_the_service_has_at_most_16_files(made: Path) -> None:
-    assert len(files(made).keys() | {"poetry.lock"}) <= 16
+def test_the_service_has_at_most_16_files_and_one_to_compose_the_runtime(
+    made: Path, combination: Combination
+) -> None:
+    there = files(made).keys() | {"poetry.lock"}
+    assert ("Dockerfile.runtime.py" in there) == composed(*combination[1:])
+    assert len(there - {"Dockerfile.runtime.py"}) <= 16
 
 
 @every_combination
@@ -113,7 +128,8 @@ def test_a_base_image_changes_the_image_alone(
     made: Path, combination: Combination, service: Service
 ) -> None:
     other = service(**combination._replace(base_image="slim")._asdict())
-    assert differing(made, other) <= {"Dockerfile", ".copier-answers.yml", "README.md"}
+    image = {"Dockerfile", "Dockerfile.runtime.py", ".dockerignore"}
+    assert differing(made, other) <= {*image, ".copier-answers.yml", "README.md"}
 
 
 @every_code
@@ -135,6 +151,16 @@ def test_its_own_ruff_finds_nothing(made: Path, command: str) -> None:
     tool, *arguments = command.split()
     checked = run(BIN / tool, *arguments, cwd=made)
     assert checked.code == 0, checked.output
+
+
+@pytest.mark.parametrize("python_version", PYTHONS)
+def test_its_own_ruff_finds_nothing_in_what_composes_the_runtime(
+    service: Service, python_version: str
+) -> None:
+    made = service(python_version=python_version, base_image="distroless")
+    for command in ("format", "--check"), ("check",):
+        checked = run(BIN / "ruff", *command, "--no-cache", cwd=made)
+        assert checked.code == 0, checked.output
 
 
 @pytest.mark.parametrize("python_version", PYTHONS)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from .conftest import Service
-from .support import COMBINATIONS, KINDS, ROOT, STANDARD, files, run
+from .support import COMBINATIONS, DEFAULT, KINDS, ROOT, STANDARD, composed, files, run
 
 SLOTS = {
     "build_packages": ["gcc", "libpq-dev"],
@@ -20,6 +20,8 @@ FILLED: list[dict[str, Any]] = [
     *({"service_kind": kind, **SLOTS} for kind in KINDS),
     {"base_image": "custom", **SLOTS},
     {"base_image": "distroless", "build_packages": ["gcc"], "extra_paths": ["migrations"]},
+    {"base_image": "distroless", **SLOTS},
+    {"base_image": "distroless", "python_version": "3.14", **SLOTS},
     {"license": "MIT", "user_name": "Team Ä", "user_email": "team@example.com"},
     {"license": "Apache-2.0", "user_name": "Team"},
     {"license": "MIT", "user_email": "team@example.com"},
@@ -134,10 +136,16 @@ def test_a_base_is_spoken_of_by_itself_alone(
 
 @every_service
 def test_an_empty_slot_leaves_no_word(texts: dict[str, str], answers: dict[str, Any]) -> None:
-    packages = answers.get("build_packages", []) + answers.get("runtime_packages", [])
+    runtime_packages = answers.get("runtime_packages", [])
+    packages = answers.get("build_packages", []) + runtime_packages
+    base, python = answers.get("base_image", "slim"), answers.get("python_version", DEFAULT)
+    composes = composed(base, python, runtime_packages)
+    installed = answers.get("build_packages", []) + ([] if composes else runtime_packages)
     assert bool(found({"Dockerfile": texts["Dockerfile"]}, "apt-get|/var/lib/apt")) == bool(
-        packages
+        installed
     )
+    assert ("Dockerfile.runtime.py" in texts) == composes
+    assert bool(found(texts, r"Dockerfile\.runtime|FROM runtime")) == composes
     for package in packages:
         assert package in texts["Dockerfile"]
     for path in answers.get("extra_paths", []):
@@ -145,13 +153,20 @@ def test_an_empty_slot_leaves_no_word(texts: dict[str, str], answers: dict[str, 
         assert f"\n!{path}\n" in texts[".dockerignore"]
     if not answers.get("extra_paths"):
         ignored = [line[1:] for line in texts[".dockerignore"].splitlines() if line[:1] == "!"]
-        assert len(ignored) == 5
+        assert len(ignored) == 5 + composes
     renewed = bool(answers.get("renovate"))
     assert bool(found(texts, "renovate", ".copier-answers.yml")) == renewed
     assert ("renovate.json" in texts) == renewed
     indexed = bool(answers.get("package_index"))
     assert bool(found(texts, ":-http|Packages come from|packages.example.com")) == indexed
     assert bool(found(texts, r"tool\.poetry\.source")) == indexed
+
+
+@every_service
+def test_every_step_runs_on_the_platform_that_is_built_for(texts: dict[str, str]) -> None:
+    assert not re.search(r"BUILD(PLATFORM|ARCH|OS)|--platform", texts["Dockerfile"])
+    docker = r"docker build --provenance=false \$\(addprefix --platform=,\$\(PLATFORMS\)\) \\"
+    assert re.search(docker, texts["Makefile"])
 
 
 @every_service

@@ -11,7 +11,7 @@ import pexpect
 import pytest
 import yaml
 
-from .support import BIN, NOT_DISTROLESS
+from .support import BIN, CARRIED, NOT_DISTROLESS, Fork
 
 CLEAR = "\x01\x0b"  # to the line's start, and what follows away
 ENTER = "\r"
@@ -22,15 +22,18 @@ Ask = Callable[..., "pexpect.spawn[str]"]
 
 @pytest.fixture
 def ask(checkout: Path, tmp_path: Path, no_poetry: str) -> Ask:
-    """Return `ask(question, **answers)`: Copier at a terminal, which asks this question alone."""
+    """Return `ask(question, **answers)`: Copier at a terminal, which asks this question alone.
+
+    `template` is a fork to copy from.
+    """
     environment = {**os.environ, "PATH": no_poetry, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
 
-    def ask(question: str, **answers: str) -> pexpect.spawn[str]:
+    def ask(question: str, template: Path = checkout, **answers: str) -> pexpect.spawn[str]:
         data = [part for name, answer in answers.items() for part in ("--data", f"{name}={answer}")]
         arguments = ["--trust", "--vcs-ref=HEAD", "--defaults", f"--ask={question}", *data]
         return pexpect.spawn(
             str(BIN / "copier"),
-            ["copy", *arguments, str(checkout), str(tmp_path / "service")],
+            ["copy", *arguments, str(template), str(tmp_path / "service")],
             env=environment,
             dimensions=(40, 200),
             timeout=60,
@@ -70,9 +73,12 @@ def test_a_wrong_answer_at_the_prompt_is_told_what_would_be_right(
 
 
 @pytest.mark.skipif(not NOT_DISTROLESS, reason="distroless has every Python")
-def test_a_base_image_without_the_python_is_shown_with_the_reason(ask: Ask, tmp_path: Path) -> None:
+def test_a_base_image_without_the_python_is_shown_with_the_reason(
+    ask: Ask, fork: Fork, tmp_path: Path
+) -> None:
     python = NOT_DISTROLESS[0]
-    prompt = ask("base_image", python_version=python)
+    fork.standard(CARRIED, "")
+    prompt = ask("base_image", fork.path, python_version=python)
     prompt.expect_exact(
         f"distroless, no shell, no package manager (it has no Python {python}, only"
     )

@@ -18,7 +18,7 @@ from .support import DEFAULT, OTHER, PYTHONS, STANDARD, Fork
 
 def image(base: str, python: str = DEFAULT) -> str:
     """Return the name of the image that a base runs on, as the standard forms it."""
-    debian = STANDARD["python"][python]["debian"]
+    debian = STANDARD["base"][base].get("debian", STANDARD["python"][python]["debian"])
     number = STANDARD["debian"][debian]
     runtime: str = STANDARD["base"][base]["runtime"]
     return runtime.format(python=python, debian=debian, debian_number=number)
@@ -94,6 +94,18 @@ def test_a_pinned_image_comes_through_the_mirror_too(fork: Fork, make: Make) -> 
     fork.standard('^mirror = ""', 'mirror = "mirror.example.com/hub/"')
     mirrored = {f"mirror.example.com/hub/{SLIM}", f"mirror.example.com/hub/{DISTROLESS}@{DIGEST}"}
     assert bases(make(base_image="distroless")) == mirrored
+
+
+@pytest.mark.parametrize("python", [python for python in PYTHONS if python != DEFAULT])
+def test_a_base_without_the_python_carries_it_on_another_image(make: Make, python: str) -> None:
+    base = STANDARD["base"]["distroless"]
+    names = {"python": python, "debian": "trixie", "debian_number": 13}
+    carried = base["carried"]["runtime"].format(**names)
+    service = make(base_image="distroless", python_version=python)
+    assert bases(service) == {base["builder"].format(**names), carried}
+    dockerfile = (service / "Dockerfile").read_text("utf-8")
+    assert f'"{base["carried"]["interpreter"].format(python=python)}"' in dockerfile
+    assert f"image.base.name={carried}" in dockerfile
 
 
 def test_another_package_index_is_proposed(fork: Fork, make: Make) -> None:

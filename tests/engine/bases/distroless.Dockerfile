@@ -1,25 +1,24 @@
-# Stand-in for the distroless Python image: the same Debian packages, unpacked and never configured.
+# Stand-ins for distroless images: the same Debian packages, unpacked and never configured.
 ARG BASE
 FROM ${BASE} AS unpacked
-ARG PYTHON
-ARG SUITE
+ARG TARGET
 SHELL ["/bin/sh", "-euxc"]
 WORKDIR /debs
-COPY distroless-$SUITE.txt packages.txt
+COPY $TARGET.txt packages.txt
 RUN apt-get update; \
-    apt-get -o APT::Sandbox::User=root download $(cat packages.txt); \
+    compiler=$(apt-cache depends libgcc-s1 | awk '/Depends: gcc-/ { print $2 }'); \
+    apt-get -o APT::Sandbox::User=root download $(cat packages.txt) $compiler; \
     mkdir -p /root-of-image/var/lib/dpkg/status.d; \
     for deb in *.deb; do \
         dpkg --extract $deb /root-of-image; \
-        dpkg --field $deb > /root-of-image/var/lib/dpkg/status.d/$(dpkg --field $deb Package); \
+        record=/root-of-image/var/lib/dpkg/status.d/$(dpkg --field $deb Package); \
+        dpkg --field $deb > $record; \
+        dpkg-deb --info $deb md5sums > $record.md5sums; \
     done
 WORKDIR /root-of-image
-RUN ln -s python$PYTHON usr/bin/python3; \
-    ln -s python$PYTHON usr/bin/python; \
-    mkdir -p etc/ssl/certs; \
+RUN mkdir -p etc/ssl/certs; \
     cp /etc/ssl/certs/ca-certificates.crt etc/ssl/certs/; \
     sed -i 's/^PRETTY_NAME=.*/PRETTY_NAME="Distroless"/' usr/lib/os-release; \
-    if [ "$SUITE" != bookworm ]; then ldconfig -r .; fi; \
     printf '%s\n' root:x:0:0:root:/root:/sbin/nologin \
         nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin \
         nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin > etc/passwd; \
@@ -28,17 +27,21 @@ RUN ln -s python$PYTHON usr/bin/python3; \
     install -d -m 700 root; \
     install -d -m 700 -o 65532 -g 65532 home/nonroot
 
-FROM scratch AS image
+FROM unpacked AS python
+ARG PYTHON
+RUN ln -s python$PYTHON usr/bin/python3; \
+    ln -s python$PYTHON usr/bin/python; \
+    ldconfig -r .
+
+FROM scratch AS distroless-cc
 COPY --from=unpacked /root-of-image /
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
-ENV LANG=C.UTF-8
 USER 65532
 WORKDIR /home/nonroot
 
-# An entrypoint takes no variable, and each image has its own.
-FROM image AS distroless-bookworm
-ENTRYPOINT ["/usr/bin/python3.11"]
-
-FROM image AS distroless-trixie
+FROM distroless-cc AS distroless-python3
+COPY --from=python /root-of-image /
+ENV LANG=C.UTF-8
+# An entrypoint takes no variable.
 ENTRYPOINT ["/usr/bin/python3.13"]
