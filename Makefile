@@ -6,7 +6,7 @@ POETRY := $(shell sed -n '/^.poetry./,/^$$/s/^version = "\([^"]*\)".*/\1/p' stan
 
 export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 
-.PHONY: help new adopt test lint test-render test-update test-image test-bots drift tags plain engine
+.PHONY: help new adopt bases test lint test-render test-update test-image test-bots drift tags plain engine
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,9 @@ test-bots: .venv/installed ## Prove what Renovate does with services and with th
 
 drift: .venv/installed ## Say how far a service is from the newest template: SERVICE=../my-service
 	@$(BIN)/python tasks/drift.py "$(SERVICE)"
+
+bases: .venv/installed ## Build the organisation's base images: [PYTHONS="3.13 3.14"] [PUSH=1]
+	@$(BIN)/python tasks/bases.py $(PYTHONS) $(if $(PUSH),--push)
 
 tags: .venv/installed ## Set the tag of each release that main records
 	@$(BIN)/python tasks/releases.py

@@ -201,7 +201,7 @@ def compile_library(site: str, names: list[str]) -> None:
     loaded = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     for line in loaded.splitlines():
         source, target = line.split("\t")
-        if not Path(f"{LIBRARY}{target}").exists():
+        if not Path(target).exists() and not Path(f"{LIBRARY}{target}").exists():
             py_compile.compile(source, f"{LAYER}{target}", invalidation_mode=CHECKED)
 
 

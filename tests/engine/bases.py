@@ -50,7 +50,7 @@ def _bases() -> dict[str, Base]:
         slim = f"python:{python}-slim-{suite if suite == 'bookworm' else 'trixie'}"
         # Official images set the locale up to Python 3.12.
         bases[slim] = Base("python-with-lang" if python == "3.11" else "python", python, suite)
-        platform = f"registry.example.com/platform/python:{python}"
+        platform = f"registry.example.com/inhouse/python:{python}"
         bases[platform] = Base("platform", python, suite, (slim,))
     newest = "python:3.14-slim-trixie"
     # Nor has a newer one 3.11: bookworm's interpreter, which finds its libraries there.

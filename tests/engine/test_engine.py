@@ -24,8 +24,8 @@ SLIM = ["python:3.11-slim-bookworm", "python:3.11-slim-trixie"]
 SLIM += ["python:3.13-slim-trixie", "python:3.14-slim-trixie"]
 DISTROLESS = {"gcr.io/distroless/python3-debian13:nonroot": "3.13"}
 CC = "gcr.io/distroless/cc-debian13:nonroot"
-PLATFORM = [f"registry.example.com/platform/python:{version}" for version in ("3.11", "3.13")]
-PLATFORM += ["registry.example.com/platform/python:3.14"]
+PLATFORM = [f"registry.example.com/inhouse/python:{version}" for version in ("3.11", "3.13")]
+PLATFORM += ["registry.example.com/inhouse/python:3.14"]
 
 PROBE = """
 import importlib.util, json, os, pathlib, shutil, sys, sysconfig, tempfile, venv

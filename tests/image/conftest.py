@@ -31,9 +31,11 @@ def docker() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def workshop(docker: Engine, copie_session: Any) -> Iterator[Workshop]:
+def workshop(
+    docker: Engine, copie_session: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workshop]:
     """Return what makes services; a developer's own engine keeps no image of them."""
-    workshop = Workshop(docker, copie_session)
+    workshop = Workshop(docker, copie_session, tmp_path_factory.mktemp("workshop"))
     yield workshop
     workshop.clear()
 

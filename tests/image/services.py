@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomlkit
 from plumbum import local
 
-from tasks import mirror
+from extensions.standard import checked, read
+from tasks import bases, mirror
 from tests.engine import Engine
 from tests.image.images import Image
 
@@ -36,6 +39,17 @@ IDENTITY = {
 # A developer may have set these, or `make` for those that it starts; here they decide nothing.
 DROPPED = {"SOURCE_DATE_EPOCH", "PYTHON", "POETRY", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in DROPPED}
+
+
+# What `make bases` builds has names of its own, and an image from elsewhere is described.
+OWN = "registry.example.com/platform/"
+INHOUSE = {
+    "help": "the organisation's own",
+    "runtime": "registry.example.com/inhouse/python:{python}",
+    "interpreter": "/opt/python/bin/python{python}",
+    "public": False,
+    "root": False,
+}
 
 
 class BuildFailed(Exception):
@@ -141,9 +155,11 @@ class Service:
 class Workshop:
     """Makes services. Only the main thread may: a copy changes the working directory."""
 
-    def __init__(self, engine: Engine, copie: Any) -> None:
-        """Copy with pytest-copie's session fixture."""
+    def __init__(self, engine: Engine, copie: Any, folder: Path) -> None:
+        """Copy with pytest-copie's session fixture; the folder is for what else is made."""
         self.engine = engine
+        self._folder = folder
+        self._owned: dict[str, list[str]] = {}
         self._copie = copie
         self._locks: dict[str, bytes] = {}
         self._variables: dict[str, str] = {}
@@ -160,6 +176,9 @@ class Workshop:
 
     def write(self, name: str, kind: str, base: str, python: str, **answers: object) -> Path:
         """Copy the template, and neither lock nor commit."""
+        template = None
+        if base == "inhouse":
+            base, template = "custom", self._inhouse()
         answers |= {
             "project_name": TITLE,
             "project_slug": name.replace(".", ""),
@@ -175,7 +194,7 @@ class Workshop:
                 patch.setenv(variable, value)
             warnings.simplefilter("ignore")  # the checkout may have changes
             with local.env(**apart):  # for the template's task
-                result = self._copie.copy(extra_answers=answers)
+                result = self._copie.copy(extra_answers=answers, template_dir=template)
         if result.exception:
             raise result.exception
         return Path(result.project_dir)
@@ -187,8 +206,40 @@ class Workshop:
         service.run("git", "remote", "add", "origin", f"https://user:token@{ORIGIN}")
         service.commit()
         for base in service.bases:
-            self.engine.base(base)
+            if base.startswith(OWN):
+                self._own(base.rpartition(":")[2])
+            else:
+                self.engine.base(base)
         return service
+
+    def _own(self, python: str) -> None:
+        """Have what `make bases` builds for a Python."""
+        if python not in self._owned:
+            standard = read()
+            base = checked(standard)["bases"][python][standard["base"]["custom"]["of"]]
+            self.engine.base(base["runtime"])
+            flags = f"--network={self.engine.network}"
+            subprocess.run(
+                [sys.executable, ROOT / "tasks/bases.py", python],
+                env={**ENVIRONMENT, **self.engine.env, "DOCKER_BUILD_FLAGS": flags},
+                check=True,
+                capture_output=True,
+            )
+            self._owned[python] = list(bases.names(standard, python).values())
+
+    def _inhouse(self) -> Path:
+        """Return the template of an organisation whose images were made elsewhere."""
+        folder = self._folder / "template"
+        if not folder.exists():
+            folder.mkdir()
+            for name in ("copier.yml", "standard.toml"):
+                shutil.copy(ROOT / name, folder)
+            for name in ("extensions", "licenses", "tasks", "template"):
+                shutil.copytree(ROOT / name, folder / name)
+            standard = tomlkit.parse((folder / "standard.toml").read_text("utf-8"))
+            standard["base"]["custom"] = INHOUSE
+            (folder / "standard.toml").write_text(tomlkit.dumps(standard), "utf-8")
+        return folder
 
     def lock(self, folder: Path, **variables: str) -> None:
         """Write poetry.lock, and note without which environment Poetry does not work here.
@@ -204,4 +255,4 @@ class Workshop:
         if not self.engine.private:
             docker = self.engine.docker
             names = docker("image", "ls", "--format={{.Repository}}:{{.Tag}}", f"{REGISTRY}/*")
-            docker("image", "rm", "--force", names.split())
+            docker("image", "rm", "--force", names.split(), *self._owned.values())

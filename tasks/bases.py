@@ -1,0 +1,102 @@
+"""`make bases`: the organisation's own builder and runtime images, for each Python on offer.
+
+Each is tagged by its Python, and by its Python and month. PUSH=1 pushes them too, and pins what was
+pushed in standard.toml: a service keeps its base layers until a release brings the new digests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from datetime import date
+from pathlib import Path
+
+import tomlkit
+from copier.errors import UserMessageError
+from plumbum import FG, CommandNotFound, ProcessExecutionError, local
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from extensions.standard import STANDARD, Table, checked, read
+
+RECIPE = STANDARD.parent / "bases"
+TARGETS = ("builder", "runtime")
+
+
+def names(standard: Table, python: str) -> dict[str, str]:
+    """Return the image of each target as the standard names it, without mirror and digest."""
+    base = standard["base"]["custom"]
+    debian = standard["python"][python]["debian"]
+    fields = {"python": python, "debian": debian, "debian_number": standard["debian"][debian]}
+    return {target: base[target].format(**fields) for target in TARGETS}
+
+
+def build(standard: Table, python: str, month: str) -> list[str]:
+    """Build both images for one Python; return their names, without the month."""
+    table = checked(standard)
+    made = []
+    for target, name in names(standard, python).items():
+        arguments = {
+            "BASE": table["bases"][python][standard["base"]["custom"]["of"]]["runtime"],
+            "POETRY": table["poetry"],
+            "POETRY_PLUGINS": os.getenv("POETRY_PLUGINS", ""),
+        }
+        local["docker"][
+            "build",
+            "--provenance=false",
+            shlex.split(os.getenv("DOCKER_BUILD_FLAGS", "")),
+            f"--target={target}",
+            [f"--build-arg={key}={value}" for key, value in arguments.items()],
+            f"--tag={name}",
+            f"--tag={name}-{month}",
+            RECIPE,
+        ] & FG
+        made.append(name)
+    return made
+
+
+def push(name: str, month: str) -> str:
+    """Push an image under both its names; return the digest that the registry gave it."""
+    docker = local["docker"]
+    for reference in (f"{name}-{month}", name):
+        docker["push", "--quiet", reference] & FG
+    digests = docker("image", "inspect", '--format={{join .RepoDigests "\\n"}}', name).split()
+    repository = name.rpartition(":")[0]
+    return next(d.partition("@")[2] for d in digests if d.startswith(f"{repository}@"))
+
+
+def pin(name: str, digest: str) -> None:
+    """Write a digest into standard.toml, over the one that was there."""
+    document = tomlkit.parse(STANDARD.read_text("utf-8"))
+    document.setdefault("digests", tomlkit.table())[name] = digest
+    STANDARD.write_text(tomlkit.dumps(document), "utf-8")
+
+
+def main() -> None:
+    """Build for each Python that is not retired, or for those that are named."""
+    parser = argparse.ArgumentParser(prog="make bases", usage="make bases [PYTHONS=3.13] [PUSH=1]")
+    parser.add_argument("pythons", nargs="*")
+    parser.add_argument("--push", action="store_true")
+    options = parser.parse_args()
+    standard = read()
+    offered = [name for name, python in standard["python"].items() if not python.get("retired")]
+    month = f"{date.today():%Y.%m}"
+    for python in options.pythons or offered:
+        if python not in offered:
+            sys.exit(f"Python {python} is not offered; choose of {', '.join(offered)}.")
+        for name in build(standard, python, month):
+            if options.push:
+                pin(name, push(name, month))
+            print(f"{name}, also as {name}-{month}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserMessageError as error:
+        sys.exit(str(error))
+    except CommandNotFound:
+        sys.exit("make bases needs `docker`, with buildx.")
+    except ProcessExecutionError as error:
+        sys.exit(f"`{shlex.join(map(str, error.argv))}` failed; see above.")
