@@ -181,15 +181,17 @@ def test_answers_of_the_second_shape(adopt: Adopt, tmp_path: Path) -> None:
 
 
 def test_given_answers_win_and_impossible_guesses_are_told(adopt: Adopt, tmp_path: Path) -> None:
-    service = repository(tmp_path / "service", POETRY_1)
-    python = next(v for v in STANDARD["base"]["distroless"]["pythons"] if v in OFFERED)
+    dockerfile = POETRY_1["Dockerfile"].replace("USER 1234:1234", "USER 4000000000")
+    service = repository(tmp_path / "service", {**POETRY_1, "Dockerfile": dockerfile})
+    python = OFFERED[-1]
     given = ("service_kind=job", "base_image=distroless", f"python_version={python}", "port=7000")
     outcome = adopt(service, *given)
     assert outcome.code == 0, outcome
     found = answers(service)
     assert [found[n.partition("=")[0]] for n in given] == ["job", "distroless", python, 7000]
-    assert found["runtime_packages"] == []
-    assert "runtime_packages=['libpq5', 'ffmpeg'] was not taken" in outcome.looks
+    assert found["runtime_packages"] == ["libpq5", "ffmpeg"]
+    assert found["uid"] == STANDARD["defaults"]["uid"]
+    assert "uid=4000000000 was not taken" in outcome.looks
     assert "service_kind" not in outcome.looks
 
 
