@@ -145,8 +145,11 @@ def install() -> None:
     finish(FIRST_DATE)
 
 
-def library() -> None:
-    """Give the environment to this interpreter; compile what it imports of the library."""
+def library(*absent: str) -> None:
+    """Give the environment to this interpreter; compile what it imports of the library.
+
+    Shared libraries may be absent from the image where they are named.
+    """
     python = f"python{sys.version_info.major}.{sys.version_info.minor}"
     site = VENV / "lib" / python / "site-packages"
     compiled = next(site.rglob("*.pyc"), None)
@@ -162,11 +165,11 @@ def library() -> None:
     (target / "pyvenv.cfg").write_text(
         f"home = {os.path.dirname(sys.executable)}\ninclude-system-site-packages = false\n"
     )
-    check_libraries(site)
+    check_libraries(site, absent)
     finish(FIRST_DATE)
 
 
-def check_libraries(site: Path) -> None:
+def check_libraries(site: Path, absent: tuple[str, ...]) -> None:
     """End with a sentence where a module needs a shared library that this image does not have."""
     interpreter = Path(sys.executable).read_bytes()
     loader = re.search(rb"/lib[\w./-]*/ld-[\w.-]+(?=\0)", interpreter)
@@ -186,11 +189,13 @@ def check_libraries(site: Path) -> None:
             for line in f"{done.stdout}{done.stderr}".splitlines():
                 if found := re.search(r"(\S+) => not found|(version .*) not found", line):
                     lacking.setdefault(found[1] or found[2], []).append(module)
+    for name in absent:
+        lacking.pop(name, None)
     if lacking:
         needs = ", ".join(f"{name} (for {users[0]})" for name, users in sorted(lacking.items()))
         sys.exit(
-            f"The image lacks {needs}: add the Debian packages that hold what is missing to "
-            "runtime_packages, as the README says."
+            f"The image lacks {needs}: name the Debian packages that hold what is missing in "
+            "runtime_packages, or what the machine brings in absent_libraries, as the README says."
         )
 
 
@@ -281,8 +286,8 @@ if __name__ == "__main__":
             lock(int(tiers))
         case ["install"]:
             install()
-        case ["library"]:
-            library()
+        case ["library", *absent]:
+            library(*absent)
         case ["imports", site, *names]:
             imports(site, *names)
         case ["code"]:

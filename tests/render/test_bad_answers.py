@@ -93,6 +93,8 @@ WRONG = [
     ("runtime_packages", "['$(reboot)']", "a list of their names, such as [libpq5]"),
     ("runtime_packages", "[--force-yes]", "a list of their names, such as [libpq5]"),
     ("runtime_packages", "[LibPQ5]", "a list of their names, such as [libpq5]"),
+    ("absent_libraries", "libcuda.so.1", "a list of their names"),
+    ("absent_libraries", "[/usr/lib/libcuda.so.1]", "such as [libcuda.so.1]"),
     ("extra_paths", "migrations", "a list of files and folders"),
     ("extra_paths", "[../secrets]", "files and folders of the repository"),
     ("extra_paths", "[migrations/../../secrets]", "files and folders of the repository"),
@@ -124,6 +126,7 @@ RIGHT = [
     ("build_packages", ["g++", "libstdc++-12-dev"]),
     ("runtime_packages", ["libpq5", "fonts-dejavu"]),
     ("extra_paths", ["alembic.ini", "db/migrations"]),
+    ("absent_libraries", ["libcuda.so.1", "libtbb.so.12"]),
 ]
 
 

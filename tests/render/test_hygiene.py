@@ -14,6 +14,7 @@ from .support import COMBINATIONS, DEFAULT, KINDS, ROOT, STANDARD, composed, fil
 SLOTS = {
     "build_packages": ["gcc", "libpq-dev"],
     "runtime_packages": ["libpq5"],
+    "absent_libraries": ["libcuda.so.1"],
     "extra_paths": ["migrations", "conf/alembic.ini"],
 }
 FILLED: list[dict[str, Any]] = [
