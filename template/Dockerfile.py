@@ -1,24 +1,12 @@
 """What the Dockerfile does in Python: `python Dockerfile.py lock | install | library | code`."""
 
-import ast
+# What one step needs is imported there: base images have no bytecode of the library, and `code` is quick.
 import compileall
-import contextlib
-import hashlib
 import importlib.machinery
 import importlib.util
-import json
-import mmap
 import os
-import pkgutil
 import py_compile
-import re
-import shutil
-import subprocess
 import sys
-import sysconfig
-import tomllib
-import venv
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +14,6 @@ LOCK = Path("/lock")
 VENV = Path("/app/.venv")
 # The date is part of the path, because a build's cache looks at names and contents, not at times.
 LAYER = Path("/tmp/layer", os.getenv("SOURCE_DATE_EPOCH", ""))
-LIBRARY = Path("/library")
 # 1980-01-02: what a lock decides carries one date on every machine; zip files know none earlier.
 FIRST_DATE = 315619200
 # Bytecode that is valid whatever the files' times, and never stale after an edit in place.
@@ -40,6 +27,9 @@ def lock(tiers: int) -> None:
 
     A package's name decides its tier, so that a new version of it changes no other tier.
     """
+    import tomllib
+    import zlib
+
     project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
     file = Path("poetry.lock")
     locked = tomllib.loads(file.read_text("utf-8")) if file.exists() else {}
@@ -58,11 +48,16 @@ def lock(tiers: int) -> None:
 
 def canonical(name: str) -> str:
     """Return a name as the lock writes it."""
+    import re
+
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def content_hash(pyproject: Table) -> str:
     """Return the hash of what decides the dependencies, as Poetry 2 keeps it in its lock."""
+    import hashlib
+    import json
+
     project, poetry = pyproject.get("project", {}), pyproject.get("tool", {}).get("poetry", {})
     keys = ("requires-python", "dependencies", "optional-dependencies")
     content: Table = {}
@@ -102,6 +97,8 @@ def write(folder: Path, packages: list[Table], groups: set[str]) -> None:
 
 def requirement(package: Table) -> str:
     """Return the one version that is locked, with where it comes from."""
+    import re
+
     source = package.get("source", {"type": "legacy"})
     url = source.get("url", "")
     if source["type"] in ("directory", "file"):
@@ -125,6 +122,10 @@ def condition(markers: str | Table | None, groups: set[str]) -> str:
 
 def install() -> None:
     """Install what pip is given into an environment; the layer is what that adds to it."""
+    import shutil
+    import subprocess
+    import venv
+
     venv.create(VENV, symlinks=True)
     empty = sorted(VENV.rglob("*"), reverse=True)
     pip = [sys.executable, "-m", "pip", "--python", f"{VENV}/bin/python", "install", "--no-deps"]
@@ -150,6 +151,8 @@ def library(*absent: str) -> None:
 
     Shared libraries may be absent from the image where they are named.
     """
+    import pkgutil
+
     python = f"python{sys.version_info.major}.{sys.version_info.minor}"
     site = VENV / "lib" / python / "site-packages"
     compiled = next(site.rglob("*.pyc"), None)
@@ -171,6 +174,10 @@ def library(*absent: str) -> None:
 
 def check_libraries(site: Path, absent: tuple[str, ...]) -> None:
     """End with a sentence where a module needs a shared library that this image does not have."""
+    import mmap
+    import re
+    import subprocess
+
     interpreter = Path(sys.executable).read_bytes()
     loader = re.search(rb"/lib[\w./-]*/ld-[\w.-]+(?=\0)", interpreter)
     assert loader, f"{sys.executable} names no dynamic loader"
@@ -201,17 +208,22 @@ def check_libraries(site: Path, absent: tuple[str, ...]) -> None:
 
 def compile_library(site: str, names: list[str]) -> None:
     """Compile what importing the modules loads of the standard library, unless it is compiled."""
+    import subprocess
+
     # In a process of its own: bytecode depends on what else the compiling process has loaded.
     command = [sys.executable, "-IB", __file__, "imports", site, *names]
     loaded = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     for line in loaded.splitlines():
         source, target = line.split("\t")
-        if not Path(target).exists() and not Path(f"{LIBRARY}{target}").exists():
+        if not Path(target).exists():
             py_compile.compile(source, f"{LAYER}{target}", invalidation_mode=CHECKED)
 
 
 def imports(site: str, *names: str) -> None:
     """Import the modules; print source and bytecode file of each library module then loaded."""
+    import contextlib
+    import sysconfig
+
     sys.path.append(site)
     with contextlib.redirect_stdout(sys.stderr):
         for name in names:
@@ -228,6 +240,8 @@ def imports(site: str, *names: str) -> None:
 
 def code() -> None:
     """Compile the application; date it by its commit, or else by its newest file."""
+    import ast
+
     newest = max(path.stat().st_mtime for path in LAYER.rglob("*") if path.is_file())
     names: set[str] = set()
     for file in LAYER.rglob("*.py"):
@@ -242,7 +256,7 @@ def code() -> None:
     missing = [
         name
         for name, spec in specs.items()
-        if spec and spec.cached and not Path(f"{LIBRARY}{spec.cached}").exists()
+        if spec and spec.cached and not Path(spec.cached).exists()
     ]
     if missing:
         compile_library("", missing)
@@ -254,6 +268,8 @@ def check_imports() -> None:
 
     What it imports in functions, conditions and `try` may be absent for a reason.
     """
+    import ast
+
     own = {path.stem for path in LAYER.rglob("*")} | sys.stdlib_module_names
     sites = [str(path) for path in VENV.glob("lib/python*/site-packages")]
     for file in sorted(LAYER.rglob("*.py")):
