@@ -1,6 +1,6 @@
 """What the Dockerfile does in Python: `python Dockerfile.py lock | install | library | code`."""
 
-# What one step needs is imported there: base images have no bytecode of the library, and `code` is quick.
+# What only one step needs is imported there: base images have no bytecode of the library.
 import compileall
 import importlib.machinery
 import importlib.util
