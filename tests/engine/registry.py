@@ -1,0 +1,100 @@
+"""A real registry on loopback, which tells what it keeps."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.request import ProxyHandler, Request, build_opener
+
+from plumbum import ProcessExecutionError
+
+from tests.engine import apt, cache
+
+PATIENCE = 20  # seconds
+CONFIGURATION = """
+version: 0.1
+log: {{level: error}}
+storage: {{filesystem: {{rootdirectory: {folder}}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+"""
+MANIFESTS = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+
+
+class NoRegistry(Exception):
+    """There is none here; the message is one sentence that says why."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A running registry."""
+
+    address: str
+    storage: Path
+
+    @property
+    def size(self) -> int:
+        """The bytes of all that it keeps: layers, configurations and manifests."""
+        return sum(file.stat().st_size for file in self.storage.rglob("data") if file.is_file())
+
+    def layers(self, name: str, tag: str) -> dict[str, int]:
+        """Return the layers of an image, as a client reads them: `{"sha256:…": bytes, packed}`."""
+        request = Request(f"http://{self.address}/v2/{name}/manifests/{tag}")
+        request.add_header("Accept", ", ".join(MANIFESTS))
+        with build_opener(ProxyHandler({})).open(request) as answer:
+            return {layer["digest"]: layer["size"] for layer in json.load(answer)["layers"]}
+
+
+def program() -> str:
+    """Return the path of the registry: installed, or unpacked into the cache; else NoRegistry."""
+    if found := shutil.which("docker-registry"):
+        return found
+    try:
+        release = apt.codename()
+        folder = cache.folder() / f"docker-registry-{release}"
+        cache.once(folder, lambda path: apt.unpack({"docker-registry": release}, path))
+    except (LookupError, ProcessExecutionError) as error:
+        reason = str(getattr(error, "stderr", "") or error).strip().splitlines()[-1]
+        raise NoRegistry(f"Debian's docker-registry cannot be had: {reason}") from error
+    return str(folder / "usr/bin/docker-registry")
+
+
+@contextmanager
+def registry() -> Iterator[Registry]:
+    """Run an empty registry until the end; NoRegistry where that cannot be."""
+    command = program()
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "config.yml")
+        file.write_text(CONFIGURATION.format(folder=f"{folder}/data", port=port), "utf-8")
+        process = subprocess.Popen(
+            [command, "serve", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            _wait(process, port)
+            yield Registry(f"127.0.0.1:{port}", Path(folder, "data"))
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise NoRegistry("The registry on loopback did not start.")
