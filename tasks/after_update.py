@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from copier.errors import UserMessageError
 from packaging.version import Version
 from plumbum import local
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tasks import before_update, releases
-from tasks.rendering import rendering
 
 git = local["git"]
 
@@ -55,6 +52,31 @@ def merge_renamed(name: str, base: Path) -> None:
         git("add", "--", name)
 
 
+def keep_edits(removed: set[str], renamed: dict[str, str]) -> list[str]:
+    """Restore and merge what Copier could not, knowing no base; return the files brought back.
+
+    Only then is the old release written once more, which takes as long as a copy.
+    """
+    dropped = removed - renamed.keys()
+    halved = {
+        old: new for old, new in renamed.items() if lines("ls-files", "--unmerged", "--", new)
+    }
+    if not dropped and not halved:
+        return []
+    from copier.errors import UserMessageError  # here: most updates can do without
+
+    from tasks.rendering import rendering
+
+    try:
+        with rendering(Path()) as written:
+            for old, new in halved.items():
+                merge_renamed(new, written / old)
+            return restore(dropped, written)
+    except UserMessageError as error:
+        say(f"What the template had written is not known ({error}), so nothing is removed.")
+        return restore(dropped, Path("/nowhere"))
+
+
 def conflicts() -> list[str]:
     """Settle what only looks like a conflict, as in a checkout with CRLF; return what is one."""
     stages: dict[str, dict[str, str]] = {}
@@ -85,18 +107,7 @@ def main() -> None:
     options = parser.parse_args()
     renamed = before_update.renames(options.old, options.new)
     removed = set(lines("diff", "--no-renames", "--name-only", "--diff-filter=D", "HEAD"))
-    kept = []
-    if removed:
-        with ExitStack() as stack:
-            try:
-                written = stack.enter_context(rendering(Path()))
-            except UserMessageError as error:
-                say(f"What the template had written is not known ({error}), so nothing is removed.")
-                written = Path("/nowhere")
-            kept = restore(removed - renamed.keys(), written)
-            for old, new in renamed.items():
-                if written.exists() and lines("ls-files", "--unmerged", "--", new):
-                    merge_renamed(new, written / old)
+    kept = keep_edits(removed, renamed)
     unmerged = conflicts()
     changed = lines("status", "--porcelain")
     if not changed:
