@@ -53,15 +53,20 @@ def merge_renamed(name: str, base: Path) -> None:
 
 
 def keep_edits(removed: set[str], renamed: dict[str, str]) -> list[str]:
-    """Restore and merge what Copier could not, knowing no base; return the files brought back.
+    """Mend what Copier does to files dropped and renamed; return those that are brought back.
 
-    Only then is the old release written once more, which takes as long as a copy.
+    Only for that is the old release written once more, which takes as long as a copy.
     """
     dropped = removed - renamed.keys()
     halved = {
         old: new for old, new in renamed.items() if lines("ls-files", "--unmerged", "--", new)
     }
-    if not dropped and not halved:
+    revived = {
+        old: new
+        for old, new in renamed.items()
+        if Path(new).exists() and not lines("ls-tree", "--name-only", "HEAD", "--", old, new)
+    }
+    if not dropped and not halved and not revived:
         return []
     from copier.errors import UserMessageError  # here: most updates can do without
 
@@ -71,6 +76,9 @@ def keep_edits(removed: set[str], renamed: dict[str, str]) -> list[str]:
         with rendering(Path()) as written:
             for old, new in halved.items():
                 merge_renamed(new, written / old)
+            for old, new in revived.items():
+                if (written / old).exists():  # its owner had deleted it under its old name
+                    Path(new).unlink()
             return restore(dropped, written)
     except UserMessageError as error:
         say(f"What the template had written is not known ({error}), so nothing is removed.")

@@ -62,6 +62,20 @@ def test_a_file_that_its_owner_had_deleted_stays_deleted(service: Service) -> No
     assert not (folder / ".mypy.ini").exists()
 
 
+def test_a_file_that_its_owner_had_deleted_does_not_return_under_another_name(
+    service: Service, template: Path, tmp_path: Path
+) -> None:
+    coming = tmp_path / "coming"
+    git(tmp_path, "clone", "--quiet", str(template), str(coming))
+    git(coming, "tag", "v9.0.0")
+    folder = service(FIRST, template=coming)
+    git(folder, "rm", "--quiet", ".mypy.ini")
+    commit(folder)
+    update(folder, "9.0.0")
+    assert not (folder / "mypy.ini").exists()
+    assert (folder / "ruff.toml").exists()
+
+
 def dropping(template: Path, folder: Path) -> Path:
     """Return a fork of the template whose release 9.0.0 has no mypy.ini."""
     fork = folder / "fork"
