@@ -38,18 +38,29 @@ def restore(removed: set[str], written: Path) -> list[str]:
     return kept
 
 
-def merge_renamed(name: str, base: Path) -> None:
-    """Merge a renamed file anew: Copier, which does not know its base, makes it one conflict."""
-    sides = {2: "before updating", 3: "after updating"}
+def merge(name: str, base: str) -> bool:
+    """Merge the sides that the index has of a file, whatever ends their lines; say if they agree.
+
+    Copier marks the whole of it in a checkout with CRLF, and of a renamed one, whose base it lacks.
+    """
+    ending = "\r\n" if b"\r\n" in Path(name).read_bytes() else "\n"
+    sides = {
+        "before updating": git("show", f":2:./{name}"),
+        "last update": base,
+        "after updating": git("show", f":3:./{name}"),
+    }
     with TemporaryDirectory() as folder:
-        for stage in sides:
-            Path(folder, str(stage)).write_text(git("show", f":{stage}:./{name}"), "utf-8")
-        labels = ["-L", sides[2], "-L", "last update", "-L", sides[3]]
-        merge = git["merge-file", "--stdout", *labels, Path(folder, "2"), base, Path(folder, "3")]
-        conflicts, merged, _ = merge.run(retcode=None)
-    Path(name).write_text(merged, "utf-8")
+        command = git["merge-file", "--stdout"]
+        for label, text in sides.items():
+            file = Path(folder, label)
+            file.write_text(text.replace("\r\n", "\n"), "utf-8", newline="\n")
+            command = command["-L", label]
+        command = command[[Path(folder, label) for label in sides]]
+        conflicts, merged, _ = command.run(retcode=None)
+    Path(name).write_text(merged, "utf-8", newline=ending)
     if not conflicts:
         git("add", "--", name)
+    return not conflicts
 
 
 def keep_edits(removed: set[str], renamed: dict[str, str]) -> list[str]:
@@ -75,7 +86,7 @@ def keep_edits(removed: set[str], renamed: dict[str, str]) -> list[str]:
     try:
         with rendering(Path()) as written:
             for old, new in halved.items():
-                merge_renamed(new, written / old)
+                merge(new, (written / old).read_text("utf-8"))
             for old, new in revived.items():
                 if (written / old).exists():  # its owner had deleted it under its old name
                     Path(new).unlink()
@@ -99,6 +110,10 @@ def conflicts() -> list[str]:
             git("update-index", "--cacheinfo", f"{settled},{name}")
             git("checkout", "--", name)
             del stages[name]
+        elif base and ours and theirs and b"\r\n" in Path(name).read_bytes():
+            agreed = merge(name, git("show", f":1:./{name}"))
+            if agreed:
+                del stages[name]
     return sorted(stages)
 
 
