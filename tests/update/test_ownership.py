@@ -62,12 +62,18 @@ def test_a_file_that_its_owner_had_deleted_stays_deleted(service: Service) -> No
     assert not (folder / ".mypy.ini").exists()
 
 
-def test_a_file_that_its_owner_had_deleted_does_not_return_under_another_name(
-    service: Service, template: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def coming(template: Path, tmp_path: Path) -> Path:
+    """Return the template with this checkout's own state as its release 9.0.0."""
     coming = tmp_path / "coming"
     git(tmp_path, "clone", "--quiet", str(template), str(coming))
     git(coming, "tag", "v9.0.0")
+    return coming
+
+
+def test_a_file_that_its_owner_had_deleted_does_not_return_under_another_name(
+    service: Service, coming: Path
+) -> None:
     folder = service(FIRST, template=coming)
     git(folder, "rm", "--quiet", ".mypy.ini")
     commit(folder)
@@ -126,11 +132,8 @@ def test_a_checkout_with_crlf_updates_without_a_conflict(service: Service) -> No
 
 @pytest.mark.parametrize("true", [False, True])
 def test_in_a_checkout_with_crlf_only_lines_that_both_changed_conflict(
-    true: bool, service: Service, template: Path, tmp_path: Path
+    true: bool, service: Service, coming: Path
 ) -> None:
-    coming = tmp_path / "coming"
-    git(tmp_path, "clone", "--quiet", str(template), str(coming))
-    git(coming, "tag", "v9.0.0")
     folder = service(FIRST, template=coming)
     edit(folder, "Dockerfile.py", "import sys\n", "import sys  # ours\n")
     if true:
