@@ -63,15 +63,13 @@ def merge(name: str, base: str) -> bool:
     return not conflicts
 
 
-def keep_edits(removed: set[str], renamed: dict[str, str]) -> list[str]:
+def keep_edits(removed: set[str], renamed: dict[str, str], unmerged: list[str]) -> list[str]:
     """Mend what Copier does to files dropped and renamed; return those that are brought back.
 
     Only for that is the old release written once more, which takes as long as a copy.
     """
     dropped = removed - renamed.keys()
-    halved = {
-        old: new for old, new in renamed.items() if lines("ls-files", "--unmerged", "--", new)
-    }
+    halved = {old: new for old, new in renamed.items() if new in unmerged}
     revived = {
         old: new
         for old, new in renamed.items()
@@ -130,8 +128,8 @@ def main() -> None:
     options = parser.parse_args()
     renamed = before_update.renames(options.old, options.new)
     removed = set(lines("diff", "--no-renames", "--name-only", "--diff-filter=D", "HEAD"))
-    kept = keep_edits(removed, renamed)
-    unmerged = conflicts()
+    kept = keep_edits(removed, renamed, conflicts())
+    unmerged = lines("diff", "--name-only", "--diff-filter=U", "--relative")
     changed = lines("status", "--porcelain")
     if not changed:
         say("Nothing to do: the service was up to date.")
