@@ -6,7 +6,7 @@ POETRY := $(shell sed -n '/^.poetry./,/^$$/s/^version = "\([^"]*\)".*/\1/p' stan
 
 export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 
-.PHONY: help new adopt bases test lint test-render test-update test-image test-bots drift tags plain engine
+.PHONY: help new adopt bases test lint test-render test-update test-image test-bots drift fleet tags plain engine
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -41,6 +41,9 @@ drift: .venv/installed ## Say how far a service is from the newest template: SER
 
 bases: .venv/installed ## Build the organisation's base images: [PYTHONS="3.13 3.14"] [PUSH=1]
 	@$(BIN)/python tasks/bases.py $(PYTHONS) $(if $(PUSH),--push)
+
+fleet: .venv/installed ## Update as many services as a fleet has, and say what became of them: [N=200] [SEED=1]
+	@$(BIN)/python benchmarks/fleet.py $(or $(N),200) --seed $(or $(SEED),1)
 
 tags: .venv/installed ## Set the tag of each release that main records
 	@$(BIN)/python tasks/releases.py

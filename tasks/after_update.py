@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from copier.errors import UserMessageError
 from packaging.version import Version
 from plumbum import local
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tasks import before_update, releases
-from tasks.rendering import rendering
 
 git = local["git"]
 
@@ -41,18 +38,60 @@ def restore(removed: set[str], written: Path) -> list[str]:
     return kept
 
 
-def merge_renamed(name: str, base: Path) -> None:
-    """Merge a renamed file anew: Copier, which does not know its base, makes it one conflict."""
-    sides = {2: "before updating", 3: "after updating"}
+def merge(name: str, base: str) -> bool:
+    """Merge the sides that the index has of a file, whatever ends their lines; say if they agree.
+
+    Copier marks the whole of it in a checkout with CRLF, and of a renamed one, whose base it lacks.
+    """
+    ending = "\r\n" if b"\r\n" in Path(name).read_bytes() else "\n"
+    sides = {
+        "before updating": git("show", f":2:./{name}"),
+        "last update": base,
+        "after updating": git("show", f":3:./{name}"),
+    }
     with TemporaryDirectory() as folder:
-        for stage in sides:
-            Path(folder, str(stage)).write_text(git("show", f":{stage}:./{name}"), "utf-8")
-        labels = ["-L", sides[2], "-L", "last update", "-L", sides[3]]
-        merge = git["merge-file", "--stdout", *labels, Path(folder, "2"), base, Path(folder, "3")]
-        conflicts, merged, _ = merge.run(retcode=None)
-    Path(name).write_text(merged, "utf-8")
+        command = git["merge-file", "--stdout"]
+        for label, text in sides.items():
+            file = Path(folder, label)
+            file.write_text(text.replace("\r\n", "\n"), "utf-8", newline="\n")
+            command = command["-L", label]
+        command = command[[Path(folder, label) for label in sides]]
+        conflicts, merged, _ = command.run(retcode=None)
+    Path(name).write_text(merged, "utf-8", newline=ending)
     if not conflicts:
         git("add", "--", name)
+    return not conflicts
+
+
+def keep_edits(removed: set[str], renamed: dict[str, str], unmerged: list[str]) -> list[str]:
+    """Mend what Copier does to files dropped and renamed; return those that are brought back.
+
+    Only for that is the old release written once more, which takes as long as a copy.
+    """
+    dropped = removed - renamed.keys()
+    halved = {old: new for old, new in renamed.items() if new in unmerged}
+    revived = {
+        old: new
+        for old, new in renamed.items()
+        if Path(new).exists() and not lines("ls-tree", "--name-only", "HEAD", "--", old, new)
+    }
+    if not dropped and not halved and not revived:
+        return []
+    from copier.errors import UserMessageError  # here: most updates can do without
+
+    from tasks.rendering import rendering
+
+    try:
+        with rendering(Path()) as written:
+            for old, new in halved.items():
+                merge(new, (written / old).read_text("utf-8"))
+            for old, new in revived.items():
+                if (written / old).exists():  # its owner had deleted it under its old name
+                    Path(new).unlink()
+            return restore(dropped, written)
+    except UserMessageError as error:
+        say(f"What the template had written is not known ({error}), so nothing is removed.")
+        return restore(dropped, Path("/nowhere"))
 
 
 def conflicts() -> list[str]:
@@ -69,6 +108,10 @@ def conflicts() -> list[str]:
             git("update-index", "--cacheinfo", f"{settled},{name}")
             git("checkout", "--", name)
             del stages[name]
+        elif base and ours and theirs and b"\r\n" in Path(name).read_bytes():
+            agreed = merge(name, git("show", f":1:./{name}"))
+            if agreed:
+                del stages[name]
     return sorted(stages)
 
 
@@ -85,19 +128,8 @@ def main() -> None:
     options = parser.parse_args()
     renamed = before_update.renames(options.old, options.new)
     removed = set(lines("diff", "--no-renames", "--name-only", "--diff-filter=D", "HEAD"))
-    kept = []
-    if removed:
-        with ExitStack() as stack:
-            try:
-                written = stack.enter_context(rendering(Path()))
-            except UserMessageError as error:
-                say(f"What the template had written is not known ({error}), so nothing is removed.")
-                written = Path("/nowhere")
-            kept = restore(removed - renamed.keys(), written)
-            for old, new in renamed.items():
-                if written.exists() and lines("ls-files", "--unmerged", "--", new):
-                    merge_renamed(new, written / old)
-    unmerged = conflicts()
+    kept = keep_edits(removed, renamed, conflicts())
+    unmerged = lines("diff", "--name-only", "--diff-filter=U", "--relative")
     changed = lines("status", "--porcelain")
     if not changed:
         say("Nothing to do: the service was up to date.")

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from packaging.version import Version
-from plumbum import local
 
 # By the release that renames: {"old": "new"}.
 RENAMES = {"1.2.0": {".mypy.ini": "mypy.ini", ".ruff.toml": "ruff.toml"}}
@@ -29,6 +28,8 @@ def main() -> None:
     options = parser.parse_args()
     for old, new in renames(options.old, options.new).items():
         if Path(old).exists() and not Path(new).exists():
+            from plumbum import local  # here: most updates rename nothing, and it takes its time
+
             local["git"]("mv", old, new)
 
 

@@ -62,6 +62,26 @@ def test_a_file_that_its_owner_had_deleted_stays_deleted(service: Service) -> No
     assert not (folder / ".mypy.ini").exists()
 
 
+@pytest.fixture
+def coming(template: Path, tmp_path: Path) -> Path:
+    """Return the template with this checkout's own state as its release 9.0.0."""
+    coming = tmp_path / "coming"
+    git(tmp_path, "clone", "--quiet", str(template), str(coming))
+    git(coming, "tag", "v9.0.0")
+    return coming
+
+
+def test_a_file_that_its_owner_had_deleted_does_not_return_under_another_name(
+    service: Service, coming: Path
+) -> None:
+    folder = service(FIRST, template=coming)
+    git(folder, "rm", "--quiet", ".mypy.ini")
+    commit(folder)
+    update(folder, "9.0.0")
+    assert not (folder / "mypy.ini").exists()
+    assert (folder / "ruff.toml").exists()
+
+
 def dropping(template: Path, folder: Path) -> Path:
     """Return a fork of the template whose release 9.0.0 has no mypy.ini."""
     fork = folder / "fork"
@@ -90,11 +110,16 @@ def test_a_file_that_the_template_drops_goes_only_where_its_owner_never_changed_
     assert ("it stays, because you changed it" in capfd.readouterr().err) == edited
 
 
-def test_a_checkout_with_crlf_updates_without_a_conflict(service: Service) -> None:
-    folder = service(FIRST)
+def check_out_with_crlf(folder: Path) -> None:
+    """Check the service out as git does on Windows."""
     git(folder, "config", "core.autocrlf", "true")
     git(folder, "rm", "--quiet", "--cached", "-r", ".")
     git(folder, "reset", "--quiet", "--hard")
+
+
+def test_a_checkout_with_crlf_updates_without_a_conflict(service: Service) -> None:
+    folder = service(FIRST)
+    check_out_with_crlf(folder)
     assert b"\r\n" in (folder / "Dockerfile").read_bytes()
     before = (folder / "app/main.py").read_bytes()
     update(folder, NEWEST)
@@ -103,6 +128,25 @@ def test_a_checkout_with_crlf_updates_without_a_conflict(service: Service) -> No
     changed = git(folder, "-c", "core.safecrlf=false", "diff", "--name-only").split()
     assert "Dockerfile" in changed
     assert not [name for name in changed if name.startswith(("app/", "tests/", "pyproject"))]
+
+
+@pytest.mark.parametrize("true", [False, True])
+def test_in_a_checkout_with_crlf_only_lines_that_both_changed_conflict(
+    true: bool, service: Service, coming: Path
+) -> None:
+    folder = service(FIRST, template=coming)
+    edit(folder, "Dockerfile.py", "import sys\n", "import sys  # ours\n")
+    if true:
+        edit(folder, "Dockerfile", "HEALTHCHECK --interval=10s", "HEALTHCHECK --interval=42s")
+    commit(folder)
+    check_out_with_crlf(folder)
+    update(folder, "9.0.0")
+    conflicts = git(folder, "diff", "--name-only", "--diff-filter=U").split()
+    assert conflicts == ["Dockerfile"] * true
+    assert b"import sys  # ours\r\n" in (folder / "Dockerfile.py").read_bytes()
+    marked, _, rest = (folder / "Dockerfile").read_bytes().partition(b"<<<<<<< before updating\r\n")
+    assert b"FROM" in marked
+    assert (b"--interval=42s" in rest) == true
 
 
 def test_an_edit_of_a_dropped_file_is_kept_on_a_retired_python_too(
