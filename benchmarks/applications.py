@@ -33,6 +33,8 @@ class App:
     """An application, locked; `bumps` are its lock with one package at an earlier release."""
 
     name: str
+    folder: Path
+    """As it was rendered for `slim`."""
     locker: Locker
     bumps: dict[str, Lock] = field(default_factory=dict)
 
@@ -45,7 +47,7 @@ class App:
 def make(name: str, folder: Path) -> App:
     """Render an application once into a new folder and lock it."""
     render(name, folder, base_image="slim")
-    return App(name, Locker(folder))
+    return App(name, folder, Locker(folder))
 
 
 def render(name: str, folder: Path, **answers: object) -> None:

@@ -166,7 +166,10 @@ class Entry:
 def enter(contender: Contender, app: App, engine: Engine, folder: Path) -> Entry:
     """Make a contender's folder for an application, committed, and have its base images."""
     name = f"bench-{app.name}-{contender.name}"
-    applications.render(app.name, folder, base_image=contender.base or "slim")
+    if contender.base:
+        applications.render(app.name, folder, base_image=contender.base)
+    else:
+        shutil.copytree(app.folder, folder)
     service = Service(folder, "web", engine, app.locker.variables, name, (f"IMAGE={name}",))
     base = service.bases[-1]
     if not contender.base:
