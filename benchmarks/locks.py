@@ -78,7 +78,7 @@ class Locker:
         version = self.lock.versions[name]
         with TemporaryDirectory() as folder:
             project = Path(folder)
-            (project / "pyproject.toml").write_text(_below(self._project, name, version), "utf-8")
+            (project / "pyproject.toml").write_text(below(self._project, name, version), "utf-8")
             (project / "poetry.lock").write_bytes(self.lock.files["poetry.lock"])
             try:
                 self._poetry.with_cwd(project)("lock")
@@ -138,7 +138,7 @@ def _hash(lock: bytes) -> bytes:
     return found[0]
 
 
-def _below(project: bytes, name: str, version: str) -> str:
+def below(project: bytes, name: str, version: str) -> str:
     """Return pyproject.toml with one package, direct or not, below a version."""
     content = tomlkit.parse(project.decode())
     dependencies: Any = content["project"]["dependencies"]

@@ -17,7 +17,7 @@ from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from PIL import Image
 from prometheus_client import Counter
 from pydantic import BaseModel, EmailStr
@@ -55,7 +55,7 @@ class Order(BaseModel):
 def watch(application: object) -> None:
     """Send what the application does to a collector."""
     provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter("http://collector")))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter("http://collector")))
     FastAPIInstrumentor().instrument_app(application, tracer_provider=provider)
 
 
