@@ -28,6 +28,8 @@ class Plan:
     """The contenders of every round."""
     once: tuple[str, ...] = ()
     """Those of the first round alone: they are under no bar of time."""
+    edits: int = 2
+    """Source edits in a round."""
     bumps: int = 0
     """Packages that are moved, one at a time."""
     bumped: tuple[str, ...] = ()
@@ -38,19 +40,27 @@ def plans(rounds: int, only: str, quick: bool) -> list[Plan]:
     """Return what to measure: about half an hour on two cores, some minutes when `quick`."""
     few = ("slim", REFERENCE, BEST)
     if quick:
-        light = Plan("light", 2, few, (LIMIT,), 2, few[:2], few[:1])
+        light = Plan("light", 2, few, once=(LIMIT,), bumps=2, bumped=few[:2], twins=("slim",))
     else:
         light = Plan(
             "light",
             rounds,
-            (*OURS, REFERENCE, BEST, "uv", "pip"),
-            ("article-dev", "article-main", "article-path", LIMIT),
-            6,
-            few,
-            (*OURS, REFERENCE),
+            every=(*OURS, REFERENCE, BEST, "uv", "pip"),
+            once=("article-dev", "article-main", "article-path", LIMIT),
+            bumps=6,
+            bumped=few,
+            twins=(*OURS, REFERENCE),
         )
     # What takes long is measured less often.
-    heavy = Plan("heavy", min(rounds, 2), few[:2], (BEST, LIMIT), 1 if quick else 3, few[:2])
+    heavy = Plan(
+        "heavy",
+        min(rounds, 2),
+        every=("slim", REFERENCE),
+        once=(BEST, LIMIT),
+        edits=1,
+        bumps=1 if quick else 3,
+        bumped=("slim", REFERENCE),
+    )
     empty = Plan("empty", min(rounds, 2), few)
     return [plan for plan in (light, heavy, empty) if only in ("", plan.app)]
 
@@ -101,7 +111,7 @@ class Run:
         return make
 
     def _round(self, plan: Plan, name: str) -> Callable[[], None]:
-        return lambda: self.visitor.round(self.entries[plan.app, name])
+        return lambda: self.visitor.round(self.entries[plan.app, name], plan.edits)
 
     def _bumps(self, plan: Plan, name: str) -> Callable[[], None]:
         return lambda: self.visitor.bumps(self.entries[plan.app, name])

@@ -19,8 +19,6 @@ class Visitor:
 
     results: Results
     registry: Registry | None
-    edits: int = 2
-    """Source edits in a round."""
     starts: int = 3
     """Starts in a round."""
     _seen: set[str] = field(default_factory=set)
@@ -30,19 +28,19 @@ class Visitor:
         """Add samples."""
         self.results.add(entry.app.name, entry.contender.name, measure, *values)
 
-    def round(self, entry: Entry) -> None:
-        """Measure everything that time decides: builds, then starts."""
+    def round(self, entry: Entry, edits: int) -> None:
+        """Measure builds, so many of them after edits, then starts."""
         if entry.contender.name == ENGINE:
             self._engine(entry)
             return
         self._cold(entry)
         if entry.contender.name != LIMIT:
-            self._again(entry)
+            self._again(entry, edits)
         self._starts(entry)
 
     def _engine(self, entry: Entry) -> None:
         entry.build()
-        for _ in range(max(self.edits, 2)):
+        for _ in range(3):
             self.add(entry, "nothing", entry.build().seconds)
         for _ in range(self.starts):
             self.add(entry, "start", starts.start(entry))
@@ -68,11 +66,11 @@ class Visitor:
                 self.add(entry, "push-bytes", sent)
         self._seen.add(entry.image)
 
-    def _again(self, entry: Entry) -> None:
+    def _again(self, entry: Entry, edits: int) -> None:
         """Build with the cache: nothing new, then edits."""
         for _ in range(2):
             self.add(entry, "nothing", entry.build().seconds)
-        for _ in range(self.edits):
+        for _ in range(edits):
             before = self._layers(entry)
             entry.edit()
             self.add(entry, "edit", entry.build().seconds)
