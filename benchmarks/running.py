@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
+import sys
 import time
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -23,6 +25,8 @@ def main(rounds: int, only: str, quick: bool, output: Path) -> None:
     wanted = plans(rounds, only, quick)
     if not wanted:
         raise SystemExit(f"There is no application called {only}.")
+    # So that an end from outside leaves no engine, registry or folder behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     results, begin = Results(), time.monotonic()
     try:
         with ExitStack() as stack:
