@@ -6,7 +6,8 @@ POETRY := $(shell sed -n '/^.poetry./,/^$$/s/^version = "\([^"]*\)".*/\1/p' stan
 
 export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 
-.PHONY: help new adopt bases test lint test-render test-update test-image test-bots drift fleet tags plain engine
+.PHONY: help new adopt bases test lint test-render test-update test-image test-bots drift fleet tags plain engine \
+	bench bench-figures bench-compare
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -22,7 +23,7 @@ lint: .venv/installed ## Check format, lint and types
 	$(BIN)/mypy
 
 test-render: .venv/installed ## Prove what it writes: no engine, less than two minutes
-	$(BIN)/pytest --numprocesses auto tests/render
+	$(BIN)/pytest --numprocesses auto tests/render tests/bench
 
 test-update: .venv/installed ## Prove that updates take nothing from owners
 	$(BIN)/pytest --numprocesses auto tests/update tests/adopt
@@ -54,9 +55,24 @@ plain: .venv/installed ## Write the edition that needs no trust: DEST=../plain
 engine: .venv/installed ## Keep a Docker engine for a machine that has none
 	$(BIN)/python -m tests.engine up
 
+bench: .venv/bench ## Measure the images beside others: [ROUNDS=3] [ONLY=light] [QUICK=1] [ENGINE=own]
+	@$(if $(filter own,$(ENGINE)),,TEST_ENGINE=private) $(BIN)/python -m benchmarks run \
+	$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+bench-figures: .venv/bench ## Write tables and charts anew from benchmarks/results.json
+	@$(BIN)/python -m benchmarks figures
+
+bench-compare: .venv/installed ## Name what got worse: OLD=before.json NEW=after.json
+	@$(BIN)/python -m benchmarks compare "$(OLD)" "$(NEW)"
+
 .venv/installed: pyproject.toml poetry.lock | .poetry/bin/poetry
 	@echo "Installing what the checkout needs, once ..."
 	@.poetry/bin/python tasks/mirror.py sync
+	@touch $@
+
+.venv/bench: .venv/installed
+	@echo "Installing what the benchmark needs, once ..."
+	@.poetry/bin/python tasks/mirror.py install --with bench
 	@touch $@
 
 .poetry/bin/poetry:

@@ -50,7 +50,8 @@ def bump(service: Service, folder: Path, package: str) -> Image:
     unwanted = f'dependencies = [\n    "{package}!={version}",'
     project.write_text(text.replace("dependencies = [", unwanted, 1), "utf-8")
     twin.lock()
-    assert {name for name, new in locked(twin).items() if new != locked(service)[name]} == {package}
+    before, after = locked(service), locked(twin)
+    assert {name for name in before if after.get(name) != before[name]} == {package}
     twin.commit()
     twin.make("image")
     return twin.image

@@ -17,9 +17,9 @@ import pytest
 import tomlkit
 from plumbum import local
 
-from extensions.standard import checked, read
-from tasks import bases, mirror
+from tasks import mirror
 from tests.engine import Engine
+from tests.image import own
 from tests.image.images import Image
 
 ROOT = Path(__file__).parents[2]
@@ -41,8 +41,7 @@ DROPPED = {"SOURCE_DATE_EPOCH", "PYTHON", "POETRY", "MAKEFLAGS", "MAKELEVEL", "M
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in DROPPED}
 
 
-# What `make bases` builds has names of its own, and an image from elsewhere is described.
-OWN = "registry.example.com/platform/"
+# How a standard describes an image that was made elsewhere.
 INHOUSE = {
     "help": "the organisation's own",
     "runtime": "registry.example.com/inhouse/python:{python}",
@@ -92,7 +91,7 @@ class Service:
 
     def tagged(self, tag: str) -> Image:
         """Return an image of the service by its tag."""
-        composed = "\nFROM runtime AS base\n" in self.dockerfile.read_text("utf-8")
+        composed = "\nFROM builder AS additions\n" in self.dockerfile.read_text("utf-8")
         return Image(self.engine.docker, f"{self.name}:{tag}", self.bases[-1], composed)
 
     def run(self, *command: str, **variables: str) -> str:
@@ -159,7 +158,6 @@ class Workshop:
         """Copy with pytest-copie's session fixture; the folder is for what else is made."""
         self.engine = engine
         self._folder = folder
-        self._owned: dict[str, list[str]] = {}
         self._copie = copie
         self._locks: dict[str, bytes] = {}
         self._variables: dict[str, str] = {}
@@ -206,26 +204,8 @@ class Workshop:
         service.run("git", "remote", "add", "origin", f"https://user:token@{ORIGIN}")
         service.commit()
         for base in service.bases:
-            if base.startswith(OWN):
-                self._own(base.rpartition(":")[2])
-            else:
-                self.engine.base(base)
+            own.provide(self.engine, base)
         return service
-
-    def _own(self, python: str) -> None:
-        """Have what `make bases` builds for a Python."""
-        if python not in self._owned:
-            standard = read()
-            base = checked(standard)["bases"][python][standard["base"]["custom"]["of"]]
-            self.engine.base(base["runtime"])
-            flags = f"--network={self.engine.network}"
-            subprocess.run(
-                [sys.executable, ROOT / "tasks/bases.py", python],
-                env={**ENVIRONMENT, **self.engine.env, "DOCKER_BUILD_FLAGS": flags},
-                check=True,
-                capture_output=True,
-            )
-            self._owned[python] = list(bases.names(standard, python).values())
 
     def _inhouse(self) -> Path:
         """Return the template of an organisation whose images were made elsewhere."""
@@ -255,4 +235,5 @@ class Workshop:
         if not self.engine.private:
             docker = self.engine.docker
             names = docker("image", "ls", "--format={{.Repository}}:{{.Tag}}", f"{REGISTRY}/*")
-            docker("image", "rm", "--force", names.split(), *self._owned.values())
+            docker("image", "rm", "--force", names.split())
+            own.remove(self.engine)

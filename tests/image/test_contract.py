@@ -222,8 +222,8 @@ def test_08_a_new_version_or_tool_setting_installs_nothing(service: Service, edi
 def test_08_a_dependency_that_moves_changes_no_layer_but_its_own(
     service: Service, tmp_path: Path
 ) -> None:
-    bumped = bump(service, tmp_path / "twin", "typing-extensions")
-    own = service.image.layer_of("app/.venv/lib/python3*/site-packages/typing_extensions.py")
+    bumped = bump(service, tmp_path / "twin", "python-dotenv")
+    own = service.image.layer_of("app/.venv/lib/python3*/site-packages/dotenv/main.py")
     pairs = zip(service.image.digests, bumped.digests, strict=True)
     assert [old for old, new in pairs if old != new] == [own.digest]
 
