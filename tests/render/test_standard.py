@@ -76,7 +76,9 @@ def test_the_organisations_own_image_does_not_come_through_the_mirror(
     fork: Fork, make: Make
 ) -> None:
     fork.standard('^mirror = ""', 'mirror = "mirror.example.com/hub"')
-    assert bases(make(base_image="custom")) == {CUSTOM}
+    made = bases(make(base_image="custom"))
+    assert CUSTOM in made
+    assert not [image for image in made if "mirror" in image]
 
 
 def test_a_pinned_image_is_taken_by_its_digest_and_says_so(fork: Fork, make: Make) -> None:

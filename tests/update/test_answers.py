@@ -70,7 +70,7 @@ def test_an_owner_fills_the_slots_without_a_new_release(service: Service) -> Non
     text = (folder / "Dockerfile").read_text("utf-8")
     assert "--no-install-recommends gcc" in text
     assert "--no-install-recommends libpq5" in text
-    assert re.search(r"^COPY .* migrations /layer/.*/app/migrations$", text, re.MULTILINE)
+    assert re.search(r"^COPY .* migrations /tmp/layer/.*/app/migrations$", text, re.MULTILINE)
     assert "!migrations" in (folder / ".dockerignore").read_text("utf-8")
 
 

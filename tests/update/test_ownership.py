@@ -135,7 +135,7 @@ def test_in_a_checkout_with_crlf_only_lines_that_both_changed_conflict(
     true: bool, service: Service, coming: Path
 ) -> None:
     folder = service(FIRST, template=coming)
-    edit(folder, "Dockerfile.py", "import sys\n", "import sys  # ours\n")
+    edit(folder, "Dockerfile.py", "follow_symlinks=False)\n", "follow_symlinks=False)  # ours\n")
     if true:
         edit(folder, "Dockerfile", "HEALTHCHECK --interval=10s", "HEALTHCHECK --interval=42s")
     commit(folder)
@@ -143,7 +143,7 @@ def test_in_a_checkout_with_crlf_only_lines_that_both_changed_conflict(
     update(folder, "9.0.0")
     conflicts = git(folder, "diff", "--name-only", "--diff-filter=U").split()
     assert conflicts == ["Dockerfile"] * true
-    assert b"import sys  # ours\r\n" in (folder / "Dockerfile.py").read_bytes()
+    assert b"follow_symlinks=False)  # ours\r\n" in (folder / "Dockerfile.py").read_bytes()
     marked, _, rest = (folder / "Dockerfile").read_bytes().partition(b"<<<<<<< before updating\r\n")
     assert b"FROM" in marked
     assert (b"--interval=42s" in rest) == true
