@@ -141,9 +141,10 @@ def main() -> None:
     if unmerged:
         say(
             f"Conflicts in {', '.join(unmerged)}: choose between the marked lines, "
-            f"then `git add {' '.join(unmerged)}`."
+            f"then `git add {' '.join(unmerged)}` and commit."
         )
-    say("Next: look at it with `git diff`, then `git add --all && git commit`.")
+    else:
+        say("Next: look at it with `git diff`, then `git add --all && git commit`.")
     say("To go back instead: `git reset --hard && git clean --force -d`.")
 
 

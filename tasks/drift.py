@@ -33,10 +33,13 @@ def behind(service: Path) -> list[str]:
     return [str(version) for version in sorted(versions) if version > own]
 
 
-def edited(service: Path) -> dict[str, int]:
-    """Return how many of its lines each file of the template lost, by name: `{"Makefile": 2}`."""
+def edited(service: Path) -> dict[str, int | None]:
+    """Return how many of its lines each file of the template lost, by name: `{"Makefile": 2}`.
+
+    None where the file itself is gone.
+    """
     app = f"{committed(service)['app_package']}/"
-    counts = {}
+    counts: dict[str, int | None] = {}
     with rendering(service) as written:
         for path in sorted(written.rglob("*")):
             name = path.relative_to(written).as_posix()
@@ -48,7 +51,7 @@ def edited(service: Path) -> dict[str, int]:
             matching = difflib.SequenceMatcher(None, theirs, ours, autojunk=False)
             lost = len(theirs) - sum(block.size for block in matching.get_matching_blocks())
             if lost:
-                counts[name] = lost
+                counts[name] = lost if there.exists() else None
     return counts
 
 
@@ -64,9 +67,10 @@ def main() -> int:
     if releases:
         print(f"behind by {len(releases)}: {', '.join(releases)}; `copier update` brings them")
     for name, count in lines.items():
-        print(f"{name}: {count} of the template's lines edited or deleted")
-    if not releases and not lines:
-        print("up to date, as the template wrote it")
+        what = f"{count} of the template's lines edited or deleted" if count else "deleted"
+        print(f"{name}: {what}")
+    if not releases:
+        print("up to date" if lines else "up to date, as the template wrote it")
     return 1 if releases or lines else 0
 
 

@@ -67,6 +67,12 @@ def test_10_a_build_without_credentials_fails(service: Service) -> None:
         service.make("image", "--no-cache", NETWORK)
 
 
+def test_a_build_asks_the_mirror_that_make_was_told_of(workshop: Workshop, index: Index) -> None:
+    mirrored = workshop.service("job", "slim", "3.13")
+    with pytest.raises(BuildFailed, match="401"):  # by the index of these tests, and no other
+        mirrored.make("image", NETWORK, POETRY_PYPI_MIRROR_URL=index.url)
+
+
 def test_10_a_build_with_credentials_has_the_package(service: Service, output: str) -> None:
     run = service.image.docker["run", "--rm", "--network=none", HARDENED, service.image.name]
     assert run("python", "-c", "import acme_greeting as a; print(a.HELLO)") == "hello\n"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.image import checks
-from tests.image.containers import UNPRIVILEGED, ask
+from tests.image.containers import UNPRIVILEGED, ask, running, until
 from tests.image.services import Service, Workshop
 
 pytestmark = pytest.mark.image
@@ -68,3 +70,14 @@ def test_a_service_with_slots_keeps_its_user_and_its_rights(service: Service) ->
     facts = ask(service.image, "identity")
     checks.runs_as_nobody(service.image, facts)
     checks.needs_no_more(facts)
+
+
+def test_another_port_moves_the_listener_with_the_health_check(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    twin = workshop.service("web", "slim", "3.13").twin(tmp_path / "twin", "port")
+    text = twin.dockerfile.read_text("utf-8")
+    twin.dockerfile.write_text(text.replace("8000", "9000"))  # which is all that an update changes
+    twin.make("image")
+    with running(twin.image, "none") as container:  # at its default port
+        until(lambda: container.healthy, "health")

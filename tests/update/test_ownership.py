@@ -29,7 +29,8 @@ def test_a_true_conflict_is_marked_and_named_and_loses_neither_side(
     assert "--start-interval=1s" in text
     said = capfd.readouterr().err
     assert "Conflicts in Dockerfile:" in said
-    assert "git add Dockerfile" in said
+    assert "git add Dockerfile` and commit" in said
+    assert "Next: " not in said
     assert git(folder, "diff", "--name-only", "--diff-filter=U").split() == ["Dockerfile"]
 
 
