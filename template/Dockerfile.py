@@ -85,7 +85,8 @@ def write(folder: Path, packages: list[Table], groups: set[str]) -> None:
         options[0] = options[0].replace("--extra-index-url", "--index-url")
     hashed, unhashed = options, []
     for package in packages:
-        line = requirement(package) + condition(package.get("markers"), groups)
+        wanting = groups & set(package["groups"])
+        line = requirement(package) + condition(package.get("markers"), wanting)
         if package.get("source", {}).get("type") == "git":
             unhashed.append(line)
         else:

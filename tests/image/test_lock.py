@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -139,7 +140,7 @@ def test_a_lock_is_stale_for_a_build_exactly_where_it_is_for_poetry(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     text = text.replace("GIT", "https://git.example.com/lib.git")
-    hash_ = dockerfile.content_hash(dockerfile.tomllib.loads(text))
+    hash_ = dockerfile.content_hash(tomllib.loads(text))
     lock = (
         "package = []\n[metadata]\n"
         f'lock-version = "2.1"\npython-versions = ">=3.11"\ncontent-hash = "{hash_}"\n'
@@ -223,7 +224,7 @@ def test_a_build_installs_the_very_files_that_poetry_does(
 def test_a_package_by_path_is_refused_by_name(
     dockerfile: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hash_ = dockerfile.content_hash(dockerfile.tomllib.loads(NOTHING))
+    hash_ = dockerfile.content_hash(tomllib.loads(NOTHING))
     lock = f"""\
 [[package]]
 name = "lib"
@@ -268,3 +269,28 @@ def test_where_a_package_comes_from_is_said_to_pip(
     source: dict[str, str], line: str, dockerfile: ModuleType
 ) -> None:
     assert dockerfile.requirement({"name": "lib", "version": "1.0", "source": source}) == line
+
+
+@pytest.mark.parametrize(
+    ("markers", "groups", "line"),
+    [
+        (None, {"main"}, ""),
+        ("a == 'b'", {"main"}, " ; a == 'b'"),
+        ({"docs": "a == 'b'"}, {"main"}, ""),
+        ({"docs": "a == 'b'"}, {"docs"}, " ; (a == 'b')"),
+        ({"docs": "a == 'b'", "dev": "c == 'd'"}, {"docs", "dev"}, " ; (c == 'd') or (a == 'b')"),
+    ],
+)
+def test_the_marker_of_each_group_is_kept(
+    markers: Any, groups: set[str], line: str, dockerfile: ModuleType, tmp_path: Path
+) -> None:
+    package = {
+        "name": "lib",
+        "version": "1.0",
+        "groups": sorted(groups),
+        "markers": markers,
+        "files": [{"hash": "sha256:00"}],
+    }
+    dockerfile.write(tmp_path / "tier", [package], {"main", "docs", "dev", "more"})
+    written = (tmp_path / "tier/hashed").read_text("utf-8")
+    assert written == f"lib==1.0{line} --hash=sha256:00\n"
