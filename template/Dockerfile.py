@@ -202,9 +202,8 @@ def check_libraries(site: Path, absent: tuple[str, ...]) -> None:
     if lacking:
         needs = ", ".join(f"{name} (for {users[0]})" for name, users in sorted(lacking.items()))
         sys.exit(
-            f"The image lacks {needs}: answer with the Debian packages that hold what is missing, "
-            "`copier update --trust --vcs-ref=:current: --skip-answered --defaults "
-            "--data 'runtime_packages=[…]'`, or what the machine brings, 'absent_libraries=[…]'."
+            f"The image lacks {needs}: answer with the Debian packages that hold what is missing as "
+            "runtime_packages, or with what the machine brings as absent_libraries."
         )
 
 
