@@ -202,8 +202,8 @@ def check_libraries(site: Path, absent: tuple[str, ...]) -> None:
     if lacking:
         needs = ", ".join(f"{name} (for {users[0]})" for name, users in sorted(lacking.items()))
         sys.exit(
-            f"The image lacks {needs}: answer with the Debian packages that hold what is missing as "
-            "runtime_packages, or with what the machine brings as absent_libraries."
+            f"The image lacks {needs}: answer runtime_packages with the Debian packages that hold it, "
+            "or absent_libraries with what the machine brings."
         )
 
 
