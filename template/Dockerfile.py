@@ -202,7 +202,7 @@ def check_libraries(site: Path, absent: tuple[str, ...]) -> None:
     if lacking:
         needs = ", ".join(f"{name} (for {users[0]})" for name, users in sorted(lacking.items()))
         sys.exit(
-            f"The image lacks {needs}: answer runtime_packages with the Debian packages that hold it, "
+            f"The image lacks {needs}: answer runtime_packages with Debian packages that hold it, "
             "or absent_libraries with what the machine brings."
         )
 
