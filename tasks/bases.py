@@ -1,6 +1,6 @@
 """`make bases`: the organisation's own builder and runtime images, for each Python on offer.
 
-Each is tagged by its Python, and by its Python and month. PUSH=1 pushes them too, and pins what was
+Each is tagged by its Python, and by its Python and day. PUSH=1 pushes them too, and pins what was
 pushed in standard.toml: a service keeps its base layers until a release brings the new digests.
 """
 
@@ -32,8 +32,8 @@ def names(standard: Table, python: str) -> dict[str, str]:
     return {target: base[target].format(**fields) for target in TARGETS}
 
 
-def build(standard: Table, python: str, month: str) -> list[str]:
-    """Build both images for one Python; return their names, without the month."""
+def build(standard: Table, python: str, day: str) -> list[str]:
+    """Build both images for one Python; return their names, without the day."""
     table = checked(standard)
     made = []
     for target, name in names(standard, python).items():
@@ -45,21 +45,22 @@ def build(standard: Table, python: str, month: str) -> list[str]:
         local["docker"][
             "build",
             "--provenance=false",
+            *(["--no-cache-filter=patched"] if target == TARGETS[0] else []),
             shlex.split(os.getenv("DOCKER_BUILD_FLAGS", "")),
             f"--target={target}",
             [f"--build-arg={key}={value}" for key, value in arguments.items()],
             f"--tag={name}",
-            f"--tag={name}-{month}",
+            f"--tag={name}-{day}",
             RECIPE,
         ] & FG
         made.append(name)
     return made
 
 
-def push(name: str, month: str) -> str:
+def push(name: str, day: str) -> str:
     """Push an image under both its names; return the digest that the registry gave it."""
     docker = local["docker"]
-    for reference in (f"{name}-{month}", name):
+    for reference in (f"{name}-{day}", name):
         docker["push", "--quiet", reference] & FG
     digests = docker("image", "inspect", '--format={{join .RepoDigests "\\n"}}', name).split()
     repository = name.rpartition(":")[0]
@@ -81,14 +82,14 @@ def main() -> None:
     options = parser.parse_args()
     standard = read()
     offered = [name for name, python in standard["python"].items() if not python.get("retired")]
-    month = f"{date.today():%Y.%m}"
+    day = f"{date.today():%Y.%m.%d}"
     for python in options.pythons or offered:
         if python not in offered:
             sys.exit(f"Python {python} is not offered; choose of {', '.join(offered)}.")
-        for name in build(standard, python, month):
+        for name in build(standard, python, day):
             if options.push:
-                pin(name, push(name, month))
-            print(f"{name}, also as {name}-{month}")
+                pin(name, push(name, day))
+            print(f"{name}, also as {name}-{day}")
 
 
 if __name__ == "__main__":

@@ -27,23 +27,30 @@ def lock(tiers: int) -> None:
 
     A package's name decides its tier, so that a new version of it changes no other tier.
     """
+    import re
     import tomllib
     import zlib
 
     project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
     file = Path("poetry.lock")
-    locked = tomllib.loads(file.read_text("utf-8")) if file.exists() else {}
+    text = file.read_text("utf-8") if file.exists() else ""
+    locked = tomllib.loads(text)
     metadata = locked.get("metadata", {})
-    if metadata.get("content-hash") != content_hash(project) or metadata["lock-version"] < "2.1":
+    fitting = {content_hash(project)}
+    if re.match(r"#.* by Poetry 2\.[0-2]\.", text):  # which left these groups out of the hash
+        fitting.add(content_hash(project | {"dependency-groups": {}}))
+    if metadata.get("content-hash") not in fitting or metadata["lock-version"] < "2.1":
         sys.exit("poetry.lock is missing or stale: run `make lock` and commit it.")
     groups = project.get("tool", {}).get("poetry", {}).get("group", {})
     optional = {canonical(name) for name, group in groups.items() if group.get("optional")}
+    packages = locked["package"]
+    options = indexes(packages)
     for tier in range(tiers):
-        names = [p for p in locked["package"] if zlib.crc32(p["name"].encode()) % tiers == tier]
-        write(LOCK / str(tier), [p for p in names if "main" in p["groups"]], {"main"})
-    development = {group for p in locked["package"] for group in p["groups"]} - optional - {"main"}
-    tests = [package for package in locked["package"] if development & set(package["groups"])]
-    write(LOCK / "development", tests, development)
+        names = [p for p in packages if zlib.crc32(p["name"].encode()) % tiers == tier]
+        write(LOCK / str(tier), [p for p in names if "main" in p["groups"]], {"main"}, options)
+    development = {group for p in packages for group in p["groups"]} - optional - {"main"}
+    tests = [package for package in packages if development & set(package["groups"])]
+    write(LOCK / "development", tests, development, options)
 
 
 def canonical(name: str) -> str:
@@ -74,16 +81,21 @@ def content_hash(pyproject: Table) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def write(folder: Path, packages: list[Table], groups: set[str]) -> None:
+def indexes(packages: list[Table]) -> list[str]:
+    """Return the options by which pip knows each index that a package of the lock comes from."""
+    sources = [package.get("source", {"type": "legacy", "url": ""}) for package in packages]
+    urls = dict.fromkeys(source["url"] for source in sources if source["type"] == "legacy")
+    pages = [url for url in urls if url.endswith((".htm", ".html"))]
+    others = [url for url in urls if url and url not in pages]
+    options = [f"--find-links {url}" for url in pages]
+    if others and "" not in urls:  # the public index may be out of reach
+        options.append(f"--index-url {others.pop(0)}")
+    return options + [f"--extra-index-url {url}" for url in others]
+
+
+def write(folder: Path, packages: list[Table], groups: set[str], options: list[str]) -> None:
     """Write the packages as pip reads them; apart from them those from git, which have no hash."""
-    indexes = [
-        package["source"]["url"] if package.get("source", {}).get("type") == "legacy" else ""
-        for package in packages
-    ]
-    options = [f"--extra-index-url {url}" for url in dict.fromkeys(indexes) if url]
-    if options and "" not in indexes:  # the public index may be out of reach
-        options[0] = options[0].replace("--extra-index-url", "--index-url")
-    hashed, unhashed = options, []
+    hashed, unhashed = [], []
     for package in packages:
         wanting = groups & set(package["groups"])
         line = requirement(package) + condition(package.get("markers"), wanting)
@@ -93,6 +105,7 @@ def write(folder: Path, packages: list[Table], groups: set[str]) -> None:
             hashed.append(" --hash=".join([line, *(file["hash"] for file in package["files"])]))
     folder.mkdir(parents=True)
     for name, lines in (("hashed", hashed), ("unhashed", unhashed)):
+        lines = [*options, *lines] if lines else []
         (folder / name).write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
 
@@ -156,7 +169,7 @@ def library(*absent: str) -> None:
 
     python = f"python{sys.version_info.major}.{sys.version_info.minor}"
     site = VENV / "lib" / python / "site-packages"
-    compiled = next(site.rglob("*.pyc"), None)
+    compiled = next(VENV.rglob("*.pyc"), None)
     if compiled and compiled.read_bytes()[:4] != importlib.util.MAGIC_NUMBER:
         sys.exit(f"{compiled} was compiled by another Python: the builder must have {sys.version}")
     names = [module.name for module in pkgutil.iter_modules([str(site)])]
@@ -270,16 +283,18 @@ def check_imports() -> None:
     What it imports in functions, conditions and `try` may be absent for a reason.
     """
     import ast
+    import site
 
     own = {path.stem for path in LAYER.rglob("*")} | sys.stdlib_module_names
-    sites = [str(path) for path in VENV.glob("lib/python*/site-packages")]
+    for path in VENV.glob("lib/python*/site-packages"):
+        site.addsitedir(str(path))
     for file in sorted(LAYER.rglob("*.py")):
         for node in ast.parse(file.read_bytes()).body:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [str(node.module)]
             for name in {name.partition(".")[0] for name in names} - own:
-                if not importlib.machinery.PathFinder.find_spec(name, sites):
+                if not importlib.util.find_spec(name):
                     sys.exit(
                         f"{file.relative_to(LAYER / 'app')} imports {name}, which is not installed "
                         "in the image: add it to the dependencies, not to those of development."

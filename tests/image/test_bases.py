@@ -58,7 +58,9 @@ def test_each_image_has_a_second_name_that_stays(service: Service) -> None:
     for name in (RUNTIME, BUILDER):
         names = inspect(service.engine.docker, name)["RepoTags"]
         assert [
-            other for other in names if re.fullmatch(rf"{re.escape(name)}-\d{{4}}\.\d\d", other)
+            other
+            for other in names
+            if re.fullmatch(rf"{re.escape(name)}-\d{{4}}\.\d\d\.\d\d", other)
         ]
 
 
