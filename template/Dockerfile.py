@@ -138,7 +138,9 @@ def install() -> None:
     """Install what pip is given into an environment; the layer is what that adds to it."""
     import shutil
     import subprocess
+    import venv
 
+    venv.create(VENV, symlinks=True)
     empty = sorted(VENV.rglob("*"), reverse=True)
     pip = [sys.executable, "-m", "pip", "--python", f"{VENV}/bin/python", "install", "--no-deps"]
     pip += ["--no-compile", "--no-cache-dir", "--progress-bar=off", "--disable-pip-version-check"]
