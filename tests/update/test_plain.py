@@ -20,7 +20,6 @@ COMBINATIONS: list[dict[str, Any]] = [
     for kind, base, python in itertools.product(
         ("web", "worker", "job"), ("slim", "distroless", "custom"), ("3.11", "3.13", "3.14")
     )
-    if base != "distroless" or python != "3.14"
 ]
 
 
