@@ -11,7 +11,7 @@ from benchmarks.results import FILE, load
 
 
 def main() -> int:
-    """Return the exit code: 1 where a comparison finds something worse, or nothing can be built."""
+    """Return the exit code: 1 where a comparison finds something worse, or a step failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     actions = parser.add_subparsers(dest="action", required=True)
     run = actions.add_parser("run", help="measure, and write results, tables and charts")
@@ -28,14 +28,14 @@ def main() -> int:
         return compare.main(load(options.old), load(options.new))
     from benchmarks import figures  # drawing needs the group `bench`, comparing does not
 
+    complete = True
     if options.action == "run":
         from benchmarks import running
 
-        running.main(options.rounds, options.only, options.quick, options.output)
-        if options.output != FILE:
-            return 0
-    figures.main(load())
-    return 0
+        complete = running.main(options.rounds, options.only, options.quick, options.output)
+    if options.action == "figures" or options.output == FILE:
+        figures.main(load())
+    return 0 if complete else 1
 
 
 if __name__ == "__main__":

@@ -10,18 +10,28 @@ import time
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
+from subprocess import CalledProcessError
 
+from plumbum import ProcessExecutionError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks import tables
 from benchmarks.plan import Run, plans
 from benchmarks.results import Results
+from benchmarks.starts import Silent
 from extensions.standard import read
 from tests.engine import Engine, EngineUnavailable, engine
+from tests.image.services import BuildFailed
+
+FAILURES = (BuildFailed, Silent, ProcessExecutionError, CalledProcessError)
 
 
-def main(rounds: int, only: str, quick: bool, output: Path) -> None:
-    """Measure and save; SystemExit with one sentence where there is no engine, or no such app."""
+def main(rounds: int, only: str, quick: bool, output: Path) -> bool:
+    """Measure and save; return whether every step succeeded.
+
+    What was measured so far stands beside `output` as `….partial.json`. SystemExit with one
+    sentence where there is no engine, or no such application.
+    """
     wanted = plans(rounds, only, quick)
     if not wanted:
         raise SystemExit(f"There is no application called {only}.")
@@ -33,16 +43,24 @@ def main(rounds: int, only: str, quick: bool, output: Path) -> None:
             found = stack.enter_context(engine())
             results.about |= about(found)
             results.about["settings"] = {"rounds": rounds, "only": only, "quick": quick}
-            _run(Run(found, results, wanted, stack))
+            failed = _run(Run(found, results, wanted, stack), output)
     except EngineUnavailable as reason:
         raise SystemExit(str(reason)) from None
     results.about["minutes"] = round((time.monotonic() - begin) / 60, 1)
+    partial(output).unlink()
     results.save(output)
     tables.show(results)
+    return not failed
 
 
-def _run(run: Run) -> None:
-    steps = list(run.steps())
+def partial(output: Path) -> Path:
+    """Return where an unfinished run keeps its results."""
+    return output.with_suffix(".partial.json")
+
+
+def _run(run: Run, output: Path) -> int:
+    """Take every step; one that fails is noted, and the next one taken. Return how many failed."""
+    failed, steps = 0, list(run.steps())
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.description}")) as progress:
         task = progress.add_task("", total=len(steps))
@@ -50,8 +68,16 @@ def _run(run: Run) -> None:
             progress.update(task, description=title)
             if not progress.console.is_terminal:
                 progress.console.print(f"{time.strftime('%T')} {title}")
-            step()
+            try:
+                step()
+            except FAILURES as error:
+                failed += 1
+                said = (str(error).strip().splitlines() or [repr(error)])[-1]
+                run.results.missing.append(f"{title}: {said}")
+                progress.console.print(f"{title} failed: {error}", markup=False)
+            run.results.save(partial(output))
             progress.advance(task)
+    return failed
 
 
 def about(engine: Engine) -> dict[str, object]:
