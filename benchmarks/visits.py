@@ -111,5 +111,6 @@ class Visitor:
 
 
 def forget(entry: Entry) -> None:
-    """Let the engine forget all that it built for others to use: steps, and cache mounts."""
+    """Let the engine forget every step, cache mount and image without a name."""
+    entry.service.engine.docker("image", "prune", "--force")
     entry.service.engine.docker("builder", "prune", "--all", "--force")
