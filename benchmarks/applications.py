@@ -110,10 +110,8 @@ def find_bumps(app: App, count: int) -> None:
     # In an order that has nothing to do with what they are, and is the same in every run.
     order = sorted(app.lock.versions, key=lambda name: hashlib.sha256(name.encode()).digest())
     with ThreadPoolExecutor(2) as pool:
-        for start in range(0, len(order), count):
-            if len(app.bumps) >= count:
-                break
-            some = order[start : start + count]
+        while order and len(app.bumps) < count:
+            some, order = order[:count], order[count:]
             for name, lock in zip(some, pool.map(app.locker.earlier, some), strict=True):
                 if lock and len(app.bumps) < count:
                     app.bumps[name] = lock
