@@ -62,4 +62,5 @@ def _make_bare(bare: Path) -> None:
 def _run(command: list[str], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, **APART, **WHO}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed Copier has its bytecode
     subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)

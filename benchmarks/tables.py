@@ -41,14 +41,14 @@ def titles() -> dict[str, str]:
 def bars(results: Results) -> Rows:
     """Each bar, what was measured, and whether that meets it."""
     places = [(app, name) for app, name in PLACES if results.samples.get(app, {}).get(name)]
-    rows = [["", "wanted", *(f"{app}, {name}" for app, name in places)]]
+    rows = [["", "wanted", *([f"{app}, {name}" for app, name in places] or ["measured"])]]
     for bar in BARS:
         cells = [verdict(bar, bar.value(results, app, name)) for app, name in places]
         if any(cells):
             rows.append([bar.title, wanted(bar), *cells])
     copied = verdict(COPY, copy_ratio(results))
     if copied:
-        rows.append([COPY.title, wanted(COPY), copied, *[""] * (len(places) - 1)])
+        rows.append([COPY.title, wanted(COPY), copied, *[""] * (len(rows[0]) - 3)])
     return rows
 
 
