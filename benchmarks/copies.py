@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -25,8 +26,8 @@ FLAGS = ("--trust", "--defaults", "--quiet", "--vcs-ref=HEAD")
 def measure(results: Results, folder: Path, rounds: int) -> None:
     """Copy both in turn, once with and once without tasks; Poetry is on no path, so none locks."""
     bare = folder / "bare"
-    _copy(ROOT, bare / "template")
-    _make_bare(bare)
+    _copy(ROOT, folder / "service")
+    _make_bare(bare, folder / "service")
     for number in range(rounds):
         for name, source in ((OURS, ROOT), (BARE, bare)):
             for key, flags in (("copy", ()), ("copy-files", ("--skip-tasks",))):
@@ -42,21 +43,24 @@ def _copy(source: Path, target: Path, *flags: str) -> float:
     return time.monotonic() - begin
 
 
-def _make_bare(bare: Path) -> None:
-    """Make a template of a service's files: as many, as long, rendered one by one."""
-    service = bare / "template"
-    (service / ".copier-answers.yml").unlink()
-    _run(["rm", "-rf", str(service / ".git")], bare)
+def _make_bare(bare: Path, service: Path) -> None:
+    """Make a template of a service's files, each rendered, in a repository as large as ours."""
+    _run(["git", "clone", "--quiet", str(ROOT), str(bare)], bare.parent)
+    template = bare / "template"
+    shutil.rmtree(template)
     for file in [path for path in service.rglob("*") if path.is_file()]:
-        file.rename(f"{file}.jinja")
-    (service / ANSWERS).write_text("{{ _copier_answers | to_nice_yaml }}", "utf-8")
+        if ".git" not in file.parts and file.name != ".copier-answers.yml":
+            target = template / f"{file.relative_to(service)}.jinja"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target)
+    (template / ANSWERS).write_text("{{ _copier_answers | to_nice_yaml }}", "utf-8")
     (bare / "copier.yml").write_text(
         "project_name:\n  type: str\n  default: Service\n"
         "_subdirectory: template\n_templates_suffix: .jinja\n",
         "utf-8",
     )
-    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-mBare"]):
-        _run(["git", *command], bare)
+    _run(["git", "add", "--all"], bare)
+    _run(["git", "commit", "--quiet", "-mBare"], bare)
 
 
 def _run(command: list[str], folder: Path) -> None:
