@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import tomlkit
 from plumbum import local
+from plumbum.commands.base import BaseCommand
 
 from tasks import mirror
 from tests.engine import Engine
@@ -136,8 +137,7 @@ class Service:
 
     def lock(self) -> None:
         """Run Poetry's own lock."""
-        poetry = local.get("poetry", str(ROOT / ".poetry/bin/poetry")).with_cwd(self.folder)
-        mirror.run(poetry.with_env(**self.variables), "lock")
+        mirror.run(poetry_in(self.folder).with_env(**self.variables), "lock")
 
     def twin(self, folder: Path, name: str) -> Service:
         """Return another checkout of the same commit, which gives its image another name."""
@@ -149,6 +149,11 @@ class Service:
         origin = self.run("git", "remote", "get-url", "origin").strip()
         twin.run("git", "remote", "set-url", "origin", origin)
         return twin
+
+
+def poetry_in(folder: Path) -> BaseCommand:
+    """Return the checkout's Poetry, or the one on the PATH, at work in a folder."""
+    return local.get("poetry", str(ROOT / ".poetry/bin/poetry")).with_cwd(folder)
 
 
 class Workshop:
@@ -227,8 +232,8 @@ class Workshop:
         With no cache but its own, which would hide that the network has no JSON API.
         """
         cache = str(folder.parent / "poetry-cache")
-        poetry = local.get("poetry", str(ROOT / ".poetry/bin/poetry")).with_cwd(folder)
-        self._variables |= mirror.run(poetry.with_env(POETRY_CACHE_DIR=cache, **variables), "lock")
+        poetry = poetry_in(folder).with_env(POETRY_CACHE_DIR=cache, **variables)
+        self._variables |= mirror.run(poetry, "lock")
 
     def clear(self) -> None:
         """Remove the images again; a private engine goes as a whole."""
