@@ -6,7 +6,7 @@ POETRY := $(shell sed -n '/^.poetry./,/^$$/s/^version = "\([^"]*\)".*/\1/p' stan
 
 export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 
-.PHONY: help new adopt bases test lint test-render test-update test-image test-bots drift fleet tags plain engine \
+.PHONY: help new adopt bases test lint test-render test-update test-image test-hostile test-bots drift fleet tags plain engine \
 	bench bench-figures bench-compare
 
 help: ## Say what there is
@@ -15,7 +15,7 @@ help: ## Say what there is
 new: .venv/installed ## Make a service: DEST=../my-service [ANSWERS="service_kind=job port=9000" or a file]
 	@$(BIN)/python tasks/new.py "$(DEST)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))
 
-test: lint test-render test-update test-image ## Prove the template, with real images
+test: lint test-render test-update test-image test-hostile ## Prove the template, with real images
 
 lint: .venv/installed ## Check format, lint and types
 	$(BIN)/ruff format --check
@@ -30,6 +30,9 @@ test-update: .venv/installed ## Prove that updates take nothing from owners
 
 test-image: .venv/installed ## Prove the images, on a real engine
 	$(BIN)/pytest tests/engine tests/image
+
+test-hostile: .venv/installed ## Prove that it holds where people and machines do their worst
+	$(BIN)/pytest tests/hostile
 
 adopt: .venv/installed ## Bring an existing service under the template: SERVICE=../old-service [ANSWERS=…]
 	@$(BIN)/python tasks/adopt.py "$(SERVICE)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))
