@@ -73,6 +73,7 @@ def image(base: Table, python: str, standard: Table) -> Table:
         "interpreter": base["interpreter"].format(**fields),
         "root": base.get("root", True),
         "apt": base.get("apt", True),
+        "uv": base.get("uv", False),
         "carried": bool(carried),
         "unavailable": "" if carried or python in offered else missing,
     }
@@ -84,6 +85,7 @@ def table(standard: Table) -> Table:
     return {
         "defaults": standard["defaults"],
         "poetry": standard["poetry"]["version"],
+        "uv": standard["uv"]["version"],
         "index": standard["index"]["url"],
         "images": standard["registry"]["images"],
         "pythons": {

@@ -40,6 +40,7 @@ def build(standard: Table, python: str, day: str) -> list[str]:
         arguments = {
             "BASE": table["bases"][python][standard["base"]["custom"]["of"]]["runtime"],
             "POETRY": table["poetry"],
+            "UV": table["uv"],
             "POETRY_PLUGINS": os.getenv("POETRY_PLUGINS", ""),
         }
         local["docker"][

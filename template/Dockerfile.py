@@ -1,4 +1,4 @@
-"""What the Dockerfile does in Python: `python Dockerfile.py lock | install | library | code`."""
+"""What the Dockerfile does in Python: lock, install, library, environment, code."""
 
 # What only one step needs is imported there: base images have no bytecode of the library.
 import compileall
@@ -18,12 +18,15 @@ LAYER = Path("/tmp/layer", os.getenv("SOURCE_DATE_EPOCH", ""))
 FIRST_DATE = 315619200
 # Bytecode that is valid whatever the files' times, and never stale after an edit in place.
 CHECKED = py_compile.PycInvalidationMode.CHECKED_HASH
+# Of the standard library: tests, screens, and what installs packages.
+UNUSED = {"test", "tests", "idlelib", "tkinter", "turtle.py", "turtledemo", "curses", "_pyrepl"}
+UNUSED |= {"site-packages", "ensurepip", "venv", "distutils", "lib2to3", "pydoc_data"}
 
 Table = dict[str, Any]
 
 
 def lock(tiers: int) -> None:
-    """Write what poetry.lock wants as requirements for pip: those of each tier, those of the tests.
+    """Write what poetry.lock wants as requirements: those of each tier, those of the tests.
 
     A package's name decides its tier, so that a new version of it changes no other tier.
     """
@@ -82,7 +85,7 @@ def content_hash(pyproject: Table) -> str:
 
 
 def indexes(packages: list[Table]) -> list[str]:
-    """Return the options by which pip knows each index that a package of the lock comes from."""
+    """Return the options that name each index that a package of the lock comes from."""
     sources = [package.get("source", {"type": "legacy", "url": ""}) for package in packages]
     urls = dict.fromkeys(source["url"] for source in sources if source["type"] == "legacy")
     pages = [url for url in urls if url.endswith((".htm", ".html"))]
@@ -94,7 +97,7 @@ def indexes(packages: list[Table]) -> list[str]:
 
 
 def write(folder: Path, packages: list[Table], groups: set[str], options: list[str]) -> None:
-    """Write the packages as pip reads them; apart from them those from git, which have no hash."""
+    """Write the packages as uv reads them; apart from them those from git, which have no hash."""
     hashed, unhashed = [], []
     for package in packages:
         wanting = groups & set(package["groups"])
@@ -135,46 +138,60 @@ def condition(markers: str | Table | None, groups: set[str]) -> str:
 
 
 def install() -> None:
-    """Install what pip is given into an environment; the layer is what that adds to it."""
+    """Install what the lock wants into an environment; the layer is what that adds to it."""
     import shutil
     import subprocess
     import venv
 
     venv.create(VENV, symlinks=True)
     empty = sorted(VENV.rglob("*"), reverse=True)
-    pip = [sys.executable, "-m", "pip", "--python", f"{VENV}/bin/python", "install", "--no-deps"]
-    pip += ["--no-compile", "--no-cache-dir", "--progress-bar=off", "--disable-pip-version-check"]
-    unhashed = LOCK / "unhashed"
+    uv = ["uv", "pip", "install", f"--python={VENV}/bin/python", "--no-deps", "--no-config"]
+    uv += ["--no-cache", "--no-progress", "--no-python-downloads"]
+    uv += ["--index-strategy=unsafe-best-match"]  # the lock's hashes say which file it is
+    if index := os.environ["INDEX"]:
+        uv.append(f"--default-index={index}")
+    hashed, unhashed = LOCK / "hashed", LOCK / "unhashed"
     if unhashed.stat().st_size and not shutil.which("git"):
         sys.exit(f"Add git to build_packages, for these come from git:\n{unhashed.read_text()}")
-    for file in (LOCK / "hashed", unhashed):
-        if file.stat().st_size and (code := subprocess.run([*pip, "-r", file]).returncode):
+    # The tiers ask at the same time, and name servers drop a burst of questions.
+    variables = {**os.environ, "UV_CONCURRENT_DOWNLOADS": "4"}
+    for file, options in ((hashed, ["--require-hashes"]), (unhashed, [])):
+        command = [*uv, *options, f"--requirements={file}"]
+        if file.stat().st_size and (code := subprocess.run(command, env=variables).returncode):
             sys.exit(code)
     for path in empty:
         if path.is_symlink() or path.is_file():
             path.unlink()
         elif not any(path.iterdir()):
             path.rmdir()
-    LAYER.joinpath("app").mkdir(parents=True)
-    VENV.rename(f"{LAYER}{VENV}")
+    target = Path(f"{LAYER}{VENV}")
+    target.parent.mkdir(parents=True)
+    VENV.rename(target)
     finish(FIRST_DATE)
 
 
-def library(*absent: str) -> None:
-    """Give the environment to this interpreter; compile what it imports of the library.
+def library() -> None:
+    """Compile the standard library, as far as a service can use it, unless it is compiled."""
+    import sysconfig
+
+    root = Path(sysconfig.get_path("stdlib"))
+    for path in sorted(root.rglob("*.py")):
+        target = importlib.util.cache_from_source(str(path))
+        if UNUSED.isdisjoint(path.relative_to(root).parts) and not Path(target).exists():
+            py_compile.compile(str(path), f"{LAYER}{target}", invalidation_mode=CHECKED)
+    LAYER.mkdir(exist_ok=True)  # where all of it is compiled
+    finish(FIRST_DATE)
+
+
+def environment(*absent: str) -> None:
+    """Give the environment to this interpreter; see that it can load what is installed.
 
     Shared libraries may be absent from the image where they are named.
     """
-    import pkgutil
-
     python = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    site = VENV / "lib" / python / "site-packages"
     compiled = next(VENV.rglob("*.pyc"), None)
     if compiled and compiled.read_bytes()[:4] != importlib.util.MAGIC_NUMBER:
         sys.exit(f"{compiled} was compiled by another Python: the builder must have {sys.version}")
-    names = [module.name for module in pkgutil.iter_modules([str(site)])]
-    names.append("encodings.idna")  # sockets load it when they first connect
-    compile_library(str(site), names)
     target = Path(f"{LAYER}{VENV}")
     (target / "bin").mkdir(parents=True)
     for name in ("python", "python3", python):
@@ -182,7 +199,7 @@ def library(*absent: str) -> None:
     (target / "pyvenv.cfg").write_text(
         f"home = {os.path.dirname(sys.executable)}\ninclude-system-site-packages = false\n"
     )
-    check_libraries(site, absent)
+    check_libraries(VENV / "lib" / python / "site-packages", absent)
     finish(FIRST_DATE)
 
 
@@ -220,60 +237,10 @@ def check_libraries(site: Path, absent: tuple[str, ...]) -> None:
         )
 
 
-def compile_library(site: str, names: list[str]) -> None:
-    """Compile what importing the modules loads of the standard library, unless it is compiled."""
-    import subprocess
-
-    # In a process of its own: bytecode depends on what else the compiling process has loaded.
-    command = [sys.executable, "-IB", __file__, "imports", site, *names]
-    loaded = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    for line in loaded.splitlines():
-        source, target = line.split("\t")
-        if not Path(target).exists():
-            py_compile.compile(source, f"{LAYER}{target}", invalidation_mode=CHECKED)
-
-
-def imports(site: str, *names: str) -> None:
-    """Import the modules; print source and bytecode file of each library module then loaded."""
-    import contextlib
-    import sysconfig
-
-    sys.path.append(site)
-    with contextlib.redirect_stdout(sys.stderr):
-        for name in names:
-            try:
-                __import__(name)
-            except BaseException as error:  # some need settings, or what is not installed
-                print(f"{name} was not imported: {error!r}")
-    library = sysconfig.get_path("stdlib")
-    specs = [getattr(module, "__spec__", None) for module in sys.modules.values()]
-    for spec in sorted(filter(None, specs), key=lambda spec: spec.name):
-        if spec.cached and spec.origin and spec.origin.startswith(library):
-            print(spec.origin, spec.cached, sep="\t")
-
-
 def code() -> None:
     """Compile the application; date it by its commit, or else by its newest file."""
-    import ast
-
     newest = max(path.stat().st_mtime for path in LAYER.rglob("*") if path.is_file())
-    names: set[str] = set()
-    for file in LAYER.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_bytes())):
-            if isinstance(node, ast.Import):
-                names |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names.add(node.module)
     check_imports()
-    used = {name for name in names if name.split(".")[0] in sys.stdlib_module_names}
-    specs = {name: importlib.util.find_spec(name) for name in sorted(used)}
-    missing = [
-        name
-        for name, spec in specs.items()
-        if spec and spec.cached and not Path(spec.cached).exists()
-    ]
-    if missing:
-        compile_library("", missing)
     finish(int(os.environ["SOURCE_DATE_EPOCH"] or newest))
 
 
@@ -318,10 +285,10 @@ if __name__ == "__main__":
             lock(int(tiers))
         case ["install"]:
             install()
-        case ["library", *absent]:
-            library(*absent)
-        case ["imports", site, *names]:
-            imports(site, *names)
+        case ["library"]:
+            library()
+        case ["environment", *absent]:
+            environment(*absent)
         case ["code"]:
             code()
         case _:

@@ -342,14 +342,16 @@ def test_13_a_library_that_the_image_lacks_fails_the_build_by_name_unless_it_is_
     [python] = set(re.findall(r"python:(3\.\d+)-", text))
     text = text.replace("FROM builder AS lock\n", f"{BROKEN}FROM builder AS lock\n")
     broken = f"COPY --from=broken /broken /app/.venv/lib/python{python}/site-packages/broken\n"
-    text = text.replace("FROM environment AS library\n", f"{broken}FROM environment AS library\n")
+    text = text.replace(
+        "FROM dependencies AS environment\n", f"{broken}FROM dependencies AS environment\n"
+    )
     twin.dockerfile.write_text(text)
     with pytest.raises(BuildFailed) as failed:
         twin.make("image")
     said = r"The image lacks (libnot\.so\S+) \(for broken\._bz2\): .* runtime_packages"
     name = re.search(said, str(failed.value))
     assert name, failed.value
-    twin.dockerfile.write_text(text.replace('"library"]', f'"library", "{name[1]}"]'))
+    twin.dockerfile.write_text(text.replace('"environment"]', f'"environment", "{name[1]}"]'))
     twin.make("image")
 
 

@@ -18,7 +18,8 @@ from tasks import mirror
 from tests.conftest import ROOT
 
 TIERS = 4
-WRITTEN_BY = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json"}  # by whoever installs
+# By whoever installs.
+WRITTEN_BY = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_build.json"}
 
 EVERYTHING = """\
 [project]
@@ -97,7 +98,7 @@ package-mode = false
 
 @pytest.fixture
 def dockerfile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
-    """Return the template's Dockerfile.py, which writes what pip reads below `tmp_path`."""
+    """Return the template's Dockerfile.py, which writes what uv reads below `tmp_path`."""
     spec = importlib.util.spec_from_file_location("dockerfile", ROOT / "template/Dockerfile.py")
     assert spec
     assert spec.loader
@@ -199,9 +200,9 @@ def git_package(folder: Path) -> str:
 
 def installed(venv: Path) -> dict[str, bytes]:
     """Return what lies in an environment's packages and scripts, by path."""
-    [site] = venv.glob("lib/python*/site-packages")
     return {
         path.relative_to(site).as_posix(): path.read_bytes()
+        for site in venv.glob("lib/python*/site-packages")
         for path in sorted(site.rglob("*"))
         if path.is_file()
         and path.suffix != ".pyc"
@@ -210,16 +211,18 @@ def installed(venv: Path) -> dict[str, bytes]:
     }
 
 
-def by_pip(venv: Path, *folders: Path) -> dict[str, bytes]:
-    """Install as a build does, into an environment of its own."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
-    pip: list[Any] = [Path(sys.base_prefix, "bin/python3"), "-m", "pip", "--python", venv]
-    for folder in folders:
-        for file in (folder / "hashed", folder / "unhashed"):
-            if file.stat().st_size:
-                command = [*pip, "install", "--quiet", "--no-deps", "--no-compile", "-r", file]
-                subprocess.run(command, check=True)
-    return installed(venv)
+def by_build(
+    dockerfile: ModuleType, patch: pytest.MonkeyPatch, folder: Path, *locks: Path
+) -> dict[str, bytes]:
+    """Install as a build does, each tier into a layer; return what they hold together."""
+    merged: dict[str, bytes] = {}
+    for lock in locks:
+        patch.setattr(dockerfile, "LOCK", lock)
+        patch.setattr(dockerfile, "VENV", folder / lock.name / "venv")
+        patch.setattr(dockerfile, "LAYER", folder / lock.name / "layer")
+        dockerfile.install()
+        merged |= installed(Path(f"{dockerfile.LAYER}{dockerfile.VENV}"))
+    return merged
 
 
 @pytest.mark.network
@@ -242,8 +245,14 @@ def test_a_build_installs_the_very_files_that_poetry_does(
 
     assert "local_package.py" in main
     assert "packaging/__init__.py" in everything
-    assert by_pip(tmp_path / "main", *tiers) == main
-    assert by_pip(tmp_path / "all", *tiers, tmp_path / "lock/development") == everything
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)  # uv's place
+    monkeypatch.setenv("INDEX", mirror.simple_index())
+    built = by_build(dockerfile, monkeypatch, tmp_path / "built", *tiers)
+    assert built == main
+    development = by_build(
+        dockerfile, monkeypatch, tmp_path / "more", tmp_path / "lock/development"
+    )
+    assert built | development == everything
 
 
 def test_a_package_by_path_is_refused_by_name(
@@ -290,7 +299,7 @@ content-hash = "{hash_}"
         ({"type": "legacy", "url": "https://example.com/simple", "reference": "own"}, "lib==1.0"),
     ],
 )
-def test_where_a_package_comes_from_is_said_to_pip(
+def test_where_a_package_comes_from_is_said_as_uv_reads_it(
     source: dict[str, str], line: str, dockerfile: ModuleType
 ) -> None:
     assert dockerfile.requirement({"name": "lib", "version": "1.0", "source": source}) == line
@@ -336,7 +345,7 @@ GIT = {"type": "git", "url": "https://git.example.com/lib.git", "resolved_refere
         ([None, PAGE], [f"--find-links {PAGE['url']}"]),
     ],
 )
-def test_pip_asks_the_indexes_that_the_whole_lock_names(
+def test_the_indexes_that_the_whole_lock_names_are_asked(
     sources: list[dict[str, str] | None], options: list[str], dockerfile: ModuleType
 ) -> None:
     packages = [{"name": "lib"} | ({"source": source} if source else {}) for source in sources]
