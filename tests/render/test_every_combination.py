@@ -104,8 +104,8 @@ def test_hadolint_says_nothing(made: Path) -> None:
 
 
 @every_combination
-def test_the_dockerfile_has_at_most_60_lines(made: Path) -> None:
-    assert len((made / "Dockerfile").read_text("utf-8").splitlines()) <= 60
+def test_the_dockerfile_has_at_most_65_lines(made: Path) -> None:
+    assert len((made / "Dockerfile").read_text("utf-8").splitlines()) <= 65
 
 
 @every_combination
