@@ -6,8 +6,8 @@ POETRY := $(shell sed -n '/^.poetry./,/^$$/s/^version = "\([^"]*\)".*/\1/p' stan
 
 export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 
-.PHONY: help new adopt bases test lint test-render test-update test-image test-hostile test-bots drift fleet tags plain engine \
-	bench bench-figures bench-compare
+.PHONY: help new adopt bases test lint test-render test-update test-image test-hostile test-bots soak reliability drift fleet \
+	tags plain engine bench bench-figures bench-compare
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,7 +32,13 @@ test-image: .venv/installed ## Prove the images, on a real engine
 	$(BIN)/pytest tests/engine tests/image
 
 test-hostile: .venv/installed ## Prove that it holds where people and machines do their worst
-	$(BIN)/pytest tests/hostile
+	$(BIN)/pytest -m 'not soak' tests/hostile
+
+reliability: .venv/installed ## The same, and write what it counts to docs/reliability.md
+	@$(BIN)/python -m benchmarks.reliability hostile
+
+soak: .venv/installed ## Prove the same at length, and write to that page too: [ONLY=worker]
+	@$(BIN)/python -m benchmarks.reliability soak $(if $(ONLY),--only "$(ONLY)")
 
 adopt: .venv/installed ## Bring an existing service under the template: SERVICE=../old-service [ANSWERS=…]
 	@$(BIN)/python tasks/adopt.py "$(SERVICE)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))

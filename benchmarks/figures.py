@@ -28,13 +28,13 @@ def main(results: Results) -> None:
     replace(PAGE, everything(results))
 
 
-def replace(page: Path, text: str) -> None:
+def replace(page: Path, text: str, markers: tuple[str, str] = MARKERS) -> None:
     """Put text between the markers of a page; SystemExit where they are not there."""
-    begin, end = map(re.escape, MARKERS)
+    begin, end = map(re.escape, markers)
     old = page.read_text("utf-8")
     if not re.search(f"{begin}\n.*{end}\n", old, re.DOTALL):
-        raise SystemExit(f"{page.name} has no place for the figures: {' … '.join(MARKERS)}")
-    new = f"{MARKERS[0]}\n\n{text.strip()}\n\n{MARKERS[1]}\n"
+        raise SystemExit(f"{page.name} has no place for the figures: {' … '.join(markers)}")
+    new = f"{markers[0]}\n\n{text.strip()}\n\n{markers[1]}\n"
     changed = re.sub(f"{begin}\n.*{end}\n", lambda _: new, old, flags=re.DOTALL)
     page.write_text(changed, "utf-8")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.image.conftest import docker, workshop
 __all__ = ["docker", "workshop"]
 
 Tally = Callable[..., None]
+Track = Callable[[Sequence[Any], str], Iterable[Any]]
 
 
 @pytest.fixture
@@ -25,3 +27,13 @@ def tally(record_property: Callable[[str, object], None]) -> Tally:
         record_property(f"reliability: {row}", json.dumps(figures))
 
     return note
+
+
+@pytest.fixture
+def track(request: pytest.FixtureRequest) -> Track:
+    """Return what goes through the steps of a long test: `for n in track(range(50), "restarts")`.
+
+    `make soak` shows how far it is.
+    """
+    shown = request.config.pluginmanager.get_plugin("progress")
+    return shown.track if shown else lambda steps, what: steps
