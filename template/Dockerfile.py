@@ -148,9 +148,10 @@ def install() -> None:
     uv = ["uv", "pip", "install", f"--python={VENV}/bin/python", "--no-deps", "--no-config"]
     uv += ["--no-cache", "--no-progress", "--no-python-downloads"]
     uv += ["--index-strategy=unsafe-best-match"]  # the lock's hashes say which file it is
-    if index := os.environ["INDEX"]:
-        uv.append(f"--default-index={index}")
     hashed, unhashed = LOCK / "hashed", LOCK / "unhashed"
+    # The command line would win over the index that the lock names.
+    if (index := os.environ["INDEX"]) and "--index-url" not in hashed.read_text("utf-8"):
+        uv.append(f"--default-index={index}")
     if unhashed.stat().st_size and not shutil.which("git"):
         sys.exit(f"Add git to build_packages, for these come from git:\n{unhashed.read_text()}")
     # The tiers ask at the same time, and name servers drop a burst of questions.
