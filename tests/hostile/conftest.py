@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.image.conftest import docker, workshop
+from tests.image.conftest import docker, service, workers, workshop
 
-__all__ = ["docker", "workshop"]
+__all__ = ["docker", "service", "workers", "workshop"]
 
 Tally = Callable[..., None]
 Track = Callable[[Sequence[Any], str], Iterable[Any]]

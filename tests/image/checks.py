@@ -121,7 +121,9 @@ def needs_no_more(facts: Facts) -> None:
     """With a read-only root and no privileges there is still a home and a temporary folder."""
     assert not facts["root_writable"]
     assert facts["capabilities"] == 0
+    assert facts["capabilities_to_gain"] == 0
     assert facts["no_new_privileges"]
+    assert facts["system_calls_filtered"]
     assert facts["home_writable"], facts["home"]
     assert facts["temporary_writable"]
 

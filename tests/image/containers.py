@@ -59,6 +59,11 @@ class Container:
     port: int
 
     @property
+    def url(self) -> str:
+        """Where a web service in it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def state(self) -> dict[str, Any]:
         """Return the engine's view: Running, ExitCode, Health and so on."""
         return dict(inspect(self.docker, self.id)["State"])

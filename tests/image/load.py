@@ -20,11 +20,14 @@ from tests.image.containers import running, until
 from tests.image.services import Service
 
 END = b'"end"]'
-# The service with three more paths, the last of which takes three seconds to answer.
+# The service with more paths, some of which answer slowly.
 BUSY = """
 import asyncio
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 from app import main
+
+main.app.state.worked = 0
 
 @main.app.post("/quick")
 async def quick():
@@ -33,7 +36,29 @@ async def quick():
 @main.app.post("/work")
 async def work():
     await asyncio.sleep(0.02)
+    main.app.state.worked += 1
     return "x" * 2000
+
+@main.app.get("/worked")
+async def worked():
+    return {"worked": main.app.state.worked}
+
+@main.app.post("/slow")
+async def slow():
+    await asyncio.sleep(1.5)
+    return "done"
+
+@main.app.post("/stream")
+async def stream():
+    async def parts():
+        yield b"begun"
+        await asyncio.sleep(1.5)
+        yield b"done"
+    return StreamingResponse(parts())
+
+@main.app.post("/body")
+async def body(request: Request):
+    return len(await request.body())
 
 @main.app.get("/long")
 async def long():
@@ -122,18 +147,21 @@ class Stop:
 
 
 def stop_under_load(service: Service, start: str = "main.main()") -> Stop:
-    """Stop a busy web service: clients that keep connections, others that do not, a long answer."""
+    """Stop a busy web service: clients that keep connections and others, quick and slow answers."""
     command = ("python", "-c", BUSY + start)
     with running(service.image, service.network, *command, LOG_LEVEL="WARNING") as container:
         until(container.answers, "an answer")
-        url = f"http://127.0.0.1:{container.port}"
+        url = container.url
         with (
             Load(f"{url}/work") as kept,
             Load(f"{url}/quick", "-disable-keepalive") as single,
+            Load(f"{url}/slow", "-c", "20") as slow,
+            Load(f"{url}/stream", "-c", "20") as begun,
             container.streaming("/long") as stream,
         ):
             answer = stream.read(100_000)  # by now all are at work
             container.stop()
             with suppress(OSError, HTTPException):
                 answer += stream.read()
-            return Stop([kept.end(), single.end()], answer, container.exit_code())
+            outcomes = [load.end() for load in (kept, single, slow, begun)]
+            return Stop(outcomes, answer, container.exit_code())

@@ -151,8 +151,9 @@ def test_a_stop_that_takes_too_long_is_noticed() -> None:
     [
         "import os; main.Server.handle_exit = lambda *_: os._exit(0); main.main()",
         "main.Server.shutdown = main.uvicorn.Server.shutdown; main.main()",
+        "main.Server.answer = lambda _: asyncio.sleep(1); main.main()",
     ],
-    ids=["ends at once", "closes the listener on those in its queue"],
+    ids=["ends at once", "closes the listener on those in its queue", "closes after an answer"],
 )
 def test_lost_requests_are_counted(service: Service, start: str) -> None:
     stop = stop_under_load(service, start)

@@ -40,7 +40,9 @@ def main() -> None:
         ],
         "application_owned": [str(path) for path in application if path.lstat().st_uid != 0],
         "capabilities": int(status["CapEff"], 16),
+        "capabilities_to_gain": int(status["CapBnd"], 16),
         "no_new_privileges": status["NoNewPrivs"].strip() == "1",
+        "system_calls_filtered": status["Seccomp"].strip() == "2",
         "prefix": sys.prefix,
         "path": sys.path,
         "build_tools": [
