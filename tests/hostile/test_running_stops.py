@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from functools import partial
 
 import pytest
 
@@ -20,6 +19,7 @@ pytestmark = pytest.mark.image
 
 BASES = [Combination("web", base, "3.13") for base in ("slim", "distroless", "custom")]
 START = ("python", "-c", f"{BUSY}main.main()")
+QUIET = "WARNING"
 
 in_runs = pytest.mark.parametrize(
     "run", ["once", *(pytest.param(f"run {n}", marks=pytest.mark.soak) for n in range(1, 7))]
@@ -39,11 +39,6 @@ def at_work(container: Container) -> None:
     until(lambda: int(container.get("/worked")[1]["worked"]) > 200, "load")
 
 
-def draining(container: Container) -> bool:
-    """Whether it says that nothing should be sent to it."""
-    return container.get("/health/ready")[0] == 503
-
-
 @in_runs
 @of("web", among=BASES)
 def test_a_stop_loses_no_accepted_request(service: Service, run: str, tally: Tally) -> None:
@@ -56,7 +51,7 @@ def test_a_stop_loses_no_accepted_request(service: Service, run: str, tally: Tal
 @in_runs
 @of("web", among=BASES)
 def test_a_restart_loses_no_accepted_request(service: Service, run: str, tally: Tally) -> None:
-    with running(service.image, service.network, *START, LOG_LEVEL="WARNING") as container:
+    with running(service.image, service.network, *START, LOG_LEVEL=QUIET) as container:
         until(container.answers, "an answer")
         with (
             Load(f"{container.url}/work") as kept,
@@ -81,25 +76,26 @@ def test_a_rolling_replacement_loses_nothing_and_refuses_nobody(
     with ExitStack() as stack:
 
         def start() -> Container:
-            delays = running(service.image, service.network, *START, DRAIN_DELAY=1)
-            container = stack.enter_context(delays)
+            begin = running(service.image, service.network, *START, LOG_LEVEL=QUIET, DRAIN_DELAY=1)
+            container = stack.enter_context(begin)
             until(container.answers, "an answer")  # as soon as it can, it is ready
             return container
 
-        current = start()
+        old = current = start()
         port = stack.enter_context(proxy(lambda: current.port))
         url = f"http://127.0.0.1:{port}"
-        kept = stack.enter_context(Load(f"{url}/work", "-c", "20"))
-        single = stack.enter_context(Load(f"{url}/quick", "-c", "20", "-disable-keepalive"))
-        slow = stack.enter_context(Load(f"{url}/stream", "-c", "20"))
-        at_work(current)
-        for _ in range(2):
-            old, new = current, start()
-            old.docker("kill", "--signal=TERM", old.id)
-            until(partial(draining, old), "the drain")
-            current = new
-            assert old.exit_code() == 0
-            at_work(new)
-        outcomes = [load.end() for load in (kept, single, slow)]
+        loads = [
+            stack.enter_context(Load(f"{url}/work", "-c", "20", "-q", "20")),
+            stack.enter_context(Load(f"{url}/quick", "-c", "20", "-q", "20", "-disable-keepalive")),
+            stack.enter_context(Load(f"{url}/stream", "-c", "20")),
+        ]
+        at_work(old)
+        new = start()
+        old.docker("kill", "--signal=TERM", old.id)
+        until(lambda: old.get("/health/ready")[0] == 503, "the drain")
+        current = new
+        assert old.exit_code() == 0
+        at_work(new)
+        outcomes = [load.end() for load in loads]
     assert lost(tally, outcomes) == {}
     assert all(outcome.answered and not outcome.refused for outcome in outcomes)
