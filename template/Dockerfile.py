@@ -1,4 +1,4 @@
-"""What the Dockerfile does in Python: lock, install, library, environment, code."""
+"""What the Dockerfile does in Python: uv, lock, install, library, environment, code."""
 
 # What only one step needs is imported there: base images have no bytecode of the library.
 import compileall
@@ -12,6 +12,12 @@ from typing import Any
 
 LOCK = Path("/lock")
 VENV = Path("/app/.venv")
+# Whom the base image trusts, and what a build may be given as secrets.
+TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
+CA = Path("/run/secrets/ca")
+CLIENT_CERT = Path("/run/secrets/client-cert")
+NETRC = Path("/root/.netrc")
+KNOWN_HOSTS = Path("/root/.ssh/known_hosts")
 # The date is part of the path, because a build's cache looks at names and contents, not at times.
 LAYER = Path("/tmp/layer", os.getenv("SOURCE_DATE_EPOCH", ""))
 # 1980-01-02: what a lock decides carries one date on every machine; zip files know none earlier.
@@ -23,6 +29,16 @@ UNUSED = {"test", "tests", "idlelib", "tkinter", "turtle.py", "turtledemo", "cur
 UNUSED |= {"site-packages", "ensurepip", "venv", "distutils", "lib2to3", "pydoc_data"}
 
 Table = dict[str, Any]
+
+
+def uv(version: str) -> None:
+    """Install uv, which installs the rest."""
+    pip = [sys.executable, "-m", "pip", "install", "-vv", "--no-input", "--no-cache-dir"]
+    pip += ["--no-compile", "--disable-pip-version-check", "--root-user-action=ignore"]
+    pip += ["--target=/opt/uv", f"uv=={version}"]
+    if index := os.environ["INDEX"]:
+        pip.append(f"--index-url={index}")
+    fetch(pip)
 
 
 def lock(tiers: int) -> None:
@@ -47,6 +63,8 @@ def lock(tiers: int) -> None:
     groups = project.get("tool", {}).get("poetry", {}).get("group", {})
     optional = {canonical(name) for name, group in groups.items() if group.get("optional")}
     packages = locked["package"]
+    for package in packages:
+        check_address(package.get("source", {}).get("url", ""), "poetry.lock")
     options = indexes(packages)
     for tier in range(tiers):
         names = [p for p in packages if zlib.crc32(p["name"].encode()) % tiers == tier]
@@ -140,26 +158,29 @@ def condition(markers: str | Table | None, groups: set[str]) -> str:
 def install() -> None:
     """Install what the lock wants into an environment; the layer is what that adds to it."""
     import shutil
-    import subprocess
     import venv
 
     venv.create(VENV, symlinks=True)
     empty = sorted(VENV.rglob("*"), reverse=True)
     uv = ["uv", "pip", "install", f"--python={VENV}/bin/python", "--no-deps", "--no-config"]
     uv += ["--no-cache", "--no-progress", "--no-python-downloads"]
-    uv += ["--index-strategy=unsafe-best-match"]  # the lock's hashes say which file it is
-    hashed, unhashed = LOCK / "hashed", LOCK / "unhashed"
-    # The command line would win over the index that the lock names.
-    if (index := os.environ["INDEX"]) and "--index-url" not in hashed.read_text("utf-8"):
-        uv.append(f"--default-index={index}")
-    if unhashed.stat().st_size and not shutil.which("git"):
-        sys.exit(f"Add git to build_packages, for these come from git:\n{unhashed.read_text()}")
     # The tiers ask at the same time, and name servers drop a burst of questions.
-    variables = {**os.environ, "UV_CONCURRENT_DOWNLOADS": "4"}
-    for file, options in ((hashed, ["--require-hashes"]), (unhashed, [])):
+    os.environ["UV_CONCURRENT_DOWNLOADS"] = "4"
+    for name, options in (("hashed", ["--require-hashes"]), ("unhashed", [])):
+        file = LOCK / name
+        if not (wanted := file.read_text("utf-8")):
+            continue
+        if name == "unhashed":
+            needs = {"git": "git"} | ({"ssh": "openssh-client"} if "git+ssh:" in wanted else {})
+            if lacking := [package for tool, package in needs.items() if not shutil.which(tool)]:
+                sys.exit(f"Add {' and '.join(lacking)} to build_packages, for git has:\n{wanted}")
         command = [*uv, *options, f"--requirements={file}"]
-        if file.stat().st_size and (code := subprocess.run(command, env=variables).returncode):
-            sys.exit(code)
+        # The command line would win over the index that the lock names.
+        if (index := os.environ["INDEX"]) and "--index-url" not in wanted:
+            command.append(f"--default-index={index}")
+        # The lock's hashes say which file it is, wherever that lies; the first says who refuses.
+        others = ["--index-strategy=unsafe-best-match"] if "--extra-index-url" in wanted else []
+        fetch(command, *([*command, other] for other in others))
     for path in empty:
         if path.is_symlink() or path.is_file():
             path.unlink()
@@ -169,6 +190,74 @@ def install() -> None:
     target.parent.mkdir(parents=True)
     VENV.rename(target)
     finish(FIRST_DATE)
+
+
+def check_address(url: str, place: str) -> None:
+    """End with a sentence where an address holds credentials, which would go into layers."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    if parts.password or (parts.username and parts.scheme.startswith("http")):
+        sys.exit(
+            f"{place} has credentials in the address of {parts.hostname}: take them out, and "
+            "give them to the build in a netrc file, `make image NETRC=$HOME/.netrc`."
+        )
+
+
+def fetch(*commands: list[str]) -> None:
+    """Ask an index or a git server for packages, by the first command that can.
+
+    What the build was given as secrets are mounted files, and what is made of them goes at the
+    end: no layer has them.
+    """
+    import subprocess
+    import tempfile
+
+    check_address(os.environ["INDEX"], "The build")
+    with tempfile.NamedTemporaryFile() as both:
+        trusted = str(TRUSTED)
+        if CA.exists():
+            trusted = both.name
+            both.write(b"\n".join(file.read_bytes() for file in (TRUSTED, CA) if file.exists()))
+            both.flush()
+        names = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO"]
+        variables = {**os.environ, **dict.fromkeys(names, trusted)}
+        if CLIENT_CERT.exists():
+            names = ["SSL_CLIENT_CERT", "PIP_CLIENT_CERT", "GIT_SSL_CERT"]
+            variables |= dict.fromkeys(names, str(CLIENT_CERT))
+        said = ""
+        for command in commands:
+            done = subprocess.run(command, env=variables, capture_output=True, text=True)
+            print(done.stderr, end="", file=sys.stderr, flush=True)
+            if not done.returncode:
+                return
+            said += done.stdout + done.stderr
+    sys.exit(refusal(said) or done.returncode)
+
+
+def refusal(said: str) -> str | None:
+    """Return what was refused, and what would help; None if that is not why a command failed."""
+    import re
+
+    http = r"40[137] (?:Client Error: )?[A-Z]\w+|could not read Username|Authentication failed"
+    trust = "UnknownIssuer|CERTIFICATE_VERIFY_FAILED|certificate verification failed"
+    identity = r"(?<=alert: )\w+|ALERT_\w+|PEM lib"
+    known_hosts = "SSH=default KNOWN_HOSTS=$HOME/.ssh/known_hosts"
+    agent = Path(os.getenv("SSH_AUTH_SOCK", "/nowhere"))
+    for pattern, thing, file, flag in (
+        (http, "netrc file", NETRC, "NETRC=$HOME/.netrc"),
+        (trust, "CA bundle", CA, "CA_BUNDLE=ca.pem"),
+        (identity, "client certificate", CLIENT_CERT, "CLIENT_CERT=client.pem"),
+        (r"Permission denied \(publickey", "SSH agent", agent, "SSH=default"),
+        ("Host key verification failed", "known_hosts file", KNOWN_HOSTS, known_hosts),
+    ):
+        if found := re.search(rf"(?s)(.*)({pattern})", said):
+            urls = re.findall(r"\w[\w+]*://[^\s`'\"<>(),]+", found[1])
+            does = f"{urls[-1].rstrip(':') if urls else 'A server'} fails ({found[2]}): "
+            if file.exists():
+                return f"{does}correct the {thing} of the build, `make image {flag}`."
+            return f"{does}give the build a {thing}, `make image {flag}`."
+    return None
 
 
 def library() -> None:
@@ -282,6 +371,8 @@ def finish(date: int) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
+        case ["uv", version]:
+            uv(version)
         case ["lock", tiers]:
             lock(int(tiers))
         case ["install"]:

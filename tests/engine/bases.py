@@ -91,7 +91,7 @@ def _is_there(docker: BaseCommand, name: str) -> bool:
 def _key(base: Base) -> str:
     """A name for all that goes into an image, but for the packages of the day."""
     parts = [repr(base), os.uname().machine, apt.mirror(), _pip_configuration()]
-    files = [Path(__file__), _certificates(), *sorted(RECIPES.iterdir())]
+    files = [Path(__file__), certificates(), *sorted(RECIPES.iterdir())]
     content = [part.encode() for part in parts] + [file.read_bytes() for file in files]
     return hashlib.sha256(b"\0".join(content)).hexdigest()[:12]
 
@@ -103,7 +103,7 @@ def _make(docker: BaseCommand, name: str, base: Base, archive: Path) -> None:
         context = Path(temporary)
         if base.recipe == "python":
             _root(base, context)
-            (context / "ca-certificates.crt").write_bytes(_certificates().read_bytes())
+            (context / "ca-certificates.crt").write_bytes(certificates().read_bytes())
             if configuration := _pip_configuration():
                 (context / "pip.conf").write_text(configuration)
         for file in RECIPES.iterdir():
@@ -169,7 +169,7 @@ def _mmdebstrap() -> Path:
     return once(target, lambda path: apt.unpack({"mmdebstrap": suite}, path)) / "usr/bin"
 
 
-def _certificates() -> Path:
+def certificates() -> Path:
     """The machine's certificates: its network may put its own between us and the index."""
     named = [os.environ.get(n) for n in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")]
     usual = [ssl.get_default_verify_paths().cafile, "/etc/ssl/certs/ca-certificates.crt"]

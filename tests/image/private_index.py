@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import ssl
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -17,8 +18,22 @@ from tasks import mirror
 
 USER = "build-user"
 PASSWORD = "s3cret/of+the:index"
-BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-NETRC = f"machine 127.0.0.1 login {USER} password {PASSWORD}\n"
+TOKEN = "pypi-AgEIcHlwaS5vcmc~7f+Zk/9=x"
+
+
+def basic(user: str, password: str) -> str:
+    """Return what a client sends."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def netrc(user: str, password: str, host: str = "127.0.0.1") -> str:
+    """Return the file that gives the index's credentials to tools."""
+    return f"machine {host} login {user} password {password}\n"
+
+
+BASIC = basic(USER, PASSWORD)
+NETRC = netrc(USER, PASSWORD)
+ACCEPTED = {BASIC, basic("__token__", TOKEN)}
 
 METADATA = "Metadata-Version: 2.2\nName: {name}\nVersion: 1.0\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -38,14 +53,14 @@ class Index:
 
 
 @contextmanager
-def private_index() -> Iterator[Index]:
-    """Serve until the end."""
+def private_index(tls: ssl.SSLContext | None = None) -> Iterator[Index]:
+    """Serve until the end, with TLS where it is given how."""
     public = mirror.simple_index().rstrip("/")
     files = {"acme_greeting-1.0-py3-none-any.whl": greeting(), "acme_native-1.0.tar.gz": native()}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if self.headers["Authorization"] != BASIC:
+            if self.headers["Authorization"] not in ACCEPTED:
                 self.answer(401, b"", ("WWW-Authenticate", 'Basic realm="index"'))
                 return
             name = self.path.strip("/").rpartition("/")[2]
@@ -66,10 +81,19 @@ def private_index() -> Iterator[Index]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """Say nothing of a client that this index refuses."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        if tls:  # the handshake is the business of the thread that answers
+            server.socket = tls.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield Index(f"http://127.0.0.1:{server.server_port}/simple/")
+        host = "https://localhost" if tls else "http://127.0.0.1"
+        yield Index(f"{host}:{server.server_port}/simple/")
         server.shutdown()
         thread.join()
 
