@@ -15,7 +15,7 @@ help: ## Say what there is
 new: .venv/installed ## Make a service: DEST=../my-service [ANSWERS="service_kind=job port=9000" or a file]
 	@$(BIN)/python tasks/new.py "$(DEST)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))
 
-test: lint test-render test-update test-image ## Prove the template, with real images
+test: lint test-render test-update test-image test-hostile ## Prove the template, with real images
 
 lint: .venv/installed ## Check format, lint and types
 	$(BIN)/ruff format --check

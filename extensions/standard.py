@@ -6,9 +6,15 @@ imports nothing of its own and finds its data beside itself.
 
 from __future__ import annotations
 
+import itertools
 import keyword
+import re
+import reprlib
 import sys
 import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +24,202 @@ from jinja2.ext import Extension
 
 STANDARD = Path(__file__).parent.parent / "standard.toml"
 
+shown = reprlib.Repr()
+shown.maxstring = 60
+
 # Names that Windows cannot check out.
 WINDOWS_DEVICES = {"aux", "con", "nul", "prn"} | {
     f"{d}{n}" for d in ("com", "lpt") for n in range(10)
 }
 
 Table = dict[str, Any]
+Rule = tuple[str, Callable[[Any], object]]
+Key = tuple[str, ...]
+
+
+def text(pattern: str, words: str) -> Rule:
+    """Return the rule for a text that fits a pattern from end to end."""
+    return words, lambda value: isinstance(value, str) and re.fullmatch(pattern, value)
+
+
+def number(least: int, most: int) -> Rule:
+    """Return the rule for a whole number."""
+    words = f"a whole number from {least} to {most}"
+    return words, lambda value: type(value) is int and least <= value <= most
+
+
+def filled(pattern: str, words: str) -> Rule:
+    """Return the rule for a text that fits a pattern once its {fields} are filled in."""
+
+    def fits(value: Any) -> bool:
+        try:
+            known = value.format(python="3", debian="d", debian_number=1)
+        except (AttributeError, LookupError, ValueError):
+            return False
+        return re.fullmatch(pattern, known) is not None
+
+    return f"{words}, with no field but {{python}}, {{debian}} and {{debian_number}}", fits
+
+
+HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?"
+IMAGE = filled(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", "the name of an image")
+NAME = text(r"[a-z][a-z0-9-]*", "a name such as slim")
+VERSION = text(r"[0-9][A-Za-z0-9.]*", "a version such as 2.5.1")
+FLAG: Rule = "true or false", lambda value: isinstance(value, bool)
+# Everything that the standard may say; what ends in ? may be left out, and * stands for any name.
+BASE = {
+    "help": text(r"[^\x00-\x1f\x7f{}]+", "one line of text without braces"),
+    "of?": NAME,
+    "builder?": IMAGE,
+    "runtime": IMAGE,
+    "interpreter": filled(r"/[A-Za-z0-9._/-]+", "the path of a program"),
+    "debian?": NAME,
+    "pythons?": (
+        'a list of Pythons such as ["3.13"]',
+        lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    ),
+    **dict.fromkeys(("apt?", "root?", "public?", "uv?"), FLAG),
+}
+SHAPE: Table = {
+    "defaults": {
+        "python_version": text(r".+", 'a Python in quotes such as "3.13"'),
+        "base_image": NAME,
+        "requires_python": text(
+            r"((~=|[=!]=|[<>]=?) *[0-9]+(\.[0-9]+)*(\.\*)?(, *(?=.)|$))+", "a range such as >=3.11"
+        ),
+        "port": number(1024, 65535),
+        "uid": number(1, 2147483647),
+    },
+    "poetry": {"version": VERSION},
+    "uv": {"version": VERSION},
+    "registry": {
+        "mirror": text(rf"({HOST}(/[A-Za-z0-9._/-]*)?)?", "a registry, without https:// before it"),
+        "images": text(
+            rf"({HOST}(/[a-z0-9._/-]*[a-z0-9])?)?", "a registry, without https:// before it"
+        ),
+    },
+    "index": {"url": text(rf"(https?://{HOST}(/[A-Za-z0-9._~%+/-]*)?)?", "an address")},
+    "python": {
+        "*": {
+            "end_of_life": ("a date such as 2029-10-31", lambda value: type(value) is date),
+            "retired?": FLAG,
+            "debian": NAME,
+        }
+    },
+    "base": {"*": {**BASE, "carried?": {f"{key.rstrip('?')}?": BASE[key] for key in BASE}}},
+    "debian": {"*": number(1, 99)},
+    "digests": {"*": text(r"sha256:[0-9a-f]{64}", "sha256: and 64 digits")},
+}
 
 
 def read(path: Path = STANDARD) -> Table:
-    """Return the standard as written; raise `UserMessageError` where it is no TOML."""
+    """Return the standard as written; raise `UserMessageError` for the first mistake in it."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        content = path.read_text("utf-8")
+        standard = tomllib.loads(content)
+    except (OSError, UnicodeDecodeError) as error:
         raise UserMessageError(f"{path.name} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UserMessageError(f"{path.name}, {syntax(content, str(error))}") from error
+    for key, wrong in itertools.chain(misshapen(standard, SHAPE), contradictions(standard)):
+        named = ".".join(part if re.fullmatch(r"[\w-]+", part) else f'"{part}"' for part in key)
+        raise UserMessageError(f"{path.name}, line {line(content, key)}: {named} {wrong}")
+    return standard
+
+
+def statements(content: str) -> Iterator[tuple[int, Table]]:
+    """Yield the line on which each statement begins, and the standard up to its end.
+
+    The last one is empty: where nothing more can be read.
+    """
+    lines = content.splitlines()
+    begin = 1
+    for end in range(1, len(lines) + 1):
+        with suppress(tomllib.TOMLDecodeError):
+            yield begin, tomllib.loads("\n".join(lines[:end]))
+            begin = end + 1
+    yield begin, {}
+
+
+def syntax(content: str, error: str) -> str:
+    """Return where a text is no TOML: line, key if there is one, and what tomllib says."""
+    *_, (begin, _) = statements(content)
+    key = re.match(r"\s*([^=#\[\s]+)\s*=", content.splitlines()[begin - 1])
+    return f"line {begin}: {key[1] + ': ' if key else ''}{error.partition(' (at ')[0]}"
+
+
+def line(content: str, key: Key) -> int:
+    """Return the line where a key stands, or the table that lacks it: 1 for the file itself."""
+    for part in range(len(key), 0, -1):
+        for begin, found in statements(content):
+            if has(found, key[:part]):
+                return begin
+    return 1
+
+
+def has(table: Any, key: Key) -> bool:
+    """Say whether a key is there."""
+    for part in key:
+        if not isinstance(table, dict) or part not in table:
+            return False
+        table = table[part]
+    return True
+
+
+def misshapen(value: Any, shape: Any, key: Key = ()) -> Iterator[tuple[Key, str]]:
+    """Yield each key that is missing, unknown, or not of its kind, with a sentence's end."""
+    if not isinstance(shape, dict):
+        words, fits = shape
+        if not fits(value):
+            yield key, f"is {shown.repr(value)}, which is not {words}"
+    elif not isinstance(value, dict):
+        yield key, f"is {shown.repr(value)}, which is not a table"
+    else:
+        for name in shape:
+            if name not in value and name[-1] not in "?*":
+                yield (*key, name), "is missing"
+        for name, inner in value.items():
+            for known in (name, f"{name}?", "*"):
+                if known in shape:
+                    yield from misshapen(inner, shape[known], (*key, name))
+                    break
+            else:
+                names = ", ".join(known.rstrip("?") for known in shape)
+                yield (*key, name), f"means nothing here; there are {names}"
+
+
+def contradictions(standard: Table) -> Iterator[tuple[Key, str]]:
+    """Yield each key that names what the standard does not have, with a sentence's end."""
+    pythons, bases, defaults = standard["python"], standard["base"], standard["defaults"]
+    offered = [version for version in pythons if not pythons[version].get("retired")]
+    debians = list(standard["debian"])
+    for name in pythons:
+        if not re.fullmatch(r"3\.[0-9]{1,2}", name):
+            yield ("python", name), "is not a Python such as 3.13"
+    for name in bases:
+        if not NAME[1](name):
+            yield ("base", name), f"is not {NAME[0]}"
+    names = [
+        *((("python", name, "debian"), pythons[name]["debian"], debians) for name in pythons),
+        *(
+            (("base", n, "debian"), bases[n]["debian"], debians)
+            for n in bases
+            if "debian" in bases[n]
+        ),
+        *(
+            (("base", name, "of"), bases[name]["of"], list(bases))
+            for name in bases
+            if "of" in bases[name]
+        ),
+        (("defaults", "python_version"), defaults["python_version"], offered),
+        (("defaults", "base_image"), defaults["base_image"], list(bases)),
+    ]
+    for key, name, known in names:
+        if name not in known:
+            yield key, f"is {shown.repr(name)}, which is not one of {', '.join(known)}"
+    python, base = defaults["python_version"], defaults["base_image"]
+    if why := image(bases[base], python, standard)["unavailable"]:
+        yield ("defaults", "base_image"), f"is {base!r}, which cannot be proposed: {why}"
 
 
 def reference(name: str, standard: Table, public: bool) -> str:
@@ -105,29 +293,9 @@ def table(standard: Table) -> Table:
     }
 
 
-def checked(standard: Table) -> Table:
-    """Return the table; raise `UserMessageError` with one sentence for a mistake in it."""
-    try:
-        result = table(standard)
-        offered = [
-            version for version, python in result["pythons"].items() if not python["retired"]
-        ]
-        for name, values in (("python_version", offered), ("base_image", standard["base"])):
-            if standard["defaults"][name] not in values:
-                raise UserMessageError(
-                    f"standard.toml proposes {name} = {standard['defaults'][name]!r} "
-                    f"and offers only {', '.join(values)}"
-                )
-    except KeyError as error:
-        raise UserMessageError(
-            f"standard.toml says nothing of {error}, which it names or needs"
-        ) from error
-    return result
-
-
 class Standard(Extension):
     """Makes the table known as `standard` to every template."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        environment.globals["standard"] = checked(read())
+        environment.globals["standard"] = table(read())

@@ -18,7 +18,7 @@ from copier.errors import UserMessageError
 from plumbum import FG, CommandNotFound, ProcessExecutionError, local
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from extensions.standard import STANDARD, Table, checked, read
+from extensions.standard import STANDARD, Table, read, table
 
 RECIPE = STANDARD.parent / "bases"
 TARGETS = ("builder", "runtime")
@@ -34,13 +34,13 @@ def names(standard: Table, python: str) -> dict[str, str]:
 
 def build(standard: Table, python: str, day: str) -> list[str]:
     """Build both images for one Python; return their names, without the day."""
-    table = checked(standard)
+    known = table(standard)
     made = []
     for target, name in names(standard, python).items():
         arguments = {
-            "BASE": table["bases"][python][standard["base"]["custom"]["of"]]["runtime"],
-            "POETRY": table["poetry"],
-            "UV": table["uv"],
+            "BASE": known["bases"][python][standard["base"]["custom"]["of"]]["runtime"],
+            "POETRY": known["poetry"],
+            "UV": known["uv"],
             "POETRY_PLUGINS": os.getenv("POETRY_PLUGINS", ""),
         }
         local["docker"][

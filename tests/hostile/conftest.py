@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.image.conftest import docker, service, workers, workshop
+from tests.render.conftest import checkout, copier, folder, fork, no_poetry
 
-__all__ = ["docker", "service", "workers", "workshop"]
+__all__ = ["checkout", "copier", "docker", "folder", "fork", "no_poetry", "service", "workers", "workshop"]
 
 Tally = Callable[..., None]
 Track = Callable[[Sequence[Any], str], Iterable[Any]]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from extensions.standard import checked, read
+from extensions.standard import read, table
 from tasks import bases
 from tests.engine import Engine
 
@@ -26,7 +26,7 @@ def provide(engine: Engine, name: str) -> None:
     made = (engine.env.get("DOCKER_HOST", ""), python)
     if made not in _made:
         standard = read()
-        base = checked(standard)["bases"][python][standard["base"]["custom"]["of"]]
+        base = table(standard)["bases"][python][standard["base"]["custom"]["of"]]
         engine.base(base["runtime"])
         flags = f"--network={engine.network}"
         subprocess.run(
