@@ -26,11 +26,11 @@ in_runs = pytest.mark.parametrize(
 )
 
 
-def lost(tally: Tally, outcomes: list[Outcome]) -> Counter[str]:
+def lost(tally: Tally, during: str, outcomes: list[Outcome]) -> Counter[str]:
     """Return what became of accepted requests that were not answered; note how many they were."""
     losses = sum((outcome.lost for outcome in outcomes), start=Counter[str]())
     accepted = sum(outcome.accepted for outcome in outcomes)
-    tally("requests", runs=1, accepted=accepted, lost=losses.total())
+    tally(f"requests during {during}", runs=1, accepted=accepted, lost=losses.total())
     return losses
 
 
@@ -43,7 +43,7 @@ def at_work(container: Container) -> None:
 @of("web", among=BASES)
 def test_a_stop_loses_no_accepted_request(service: Service, run: str, tally: Tally) -> None:
     stop = stop_under_load(service)
-    assert lost(tally, stop.outcomes) == {}
+    assert lost(tally, "a stop", stop.outcomes) == {}
     checks.loses_nothing(stop)
     assert stop.exit_code == 0
 
@@ -63,7 +63,7 @@ def test_a_restart_loses_no_accepted_request(service: Service, run: str, tally: 
             until(container.answers, "an answer after the restart")
             at_work(container)
             outcomes = [load.end() for load in (kept, single, slow)]
-    assert lost(tally, outcomes) == {}
+    assert lost(tally, "a restart", outcomes) == {}
     assert all(outcome.answered and outcome.refused for outcome in outcomes)
 
 
@@ -97,5 +97,5 @@ def test_a_rolling_replacement_loses_nothing_and_refuses_nobody(
         assert old.exit_code() == 0
         at_work(new)
         outcomes = [load.end() for load in loads]
-    assert lost(tally, outcomes) == {}
+    assert lost(tally, "a rolling replacement", outcomes) == {}
     assert all(outcome.answered and not outcome.refused for outcome in outcomes)

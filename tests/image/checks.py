@@ -148,6 +148,7 @@ def loses_nothing(stop: Stop) -> None:
         assert outcome.refused, outcome
         assert outcome.accepted == outcome.answered, outcome.lost
     assert stop.long_answer.endswith(END)
+    assert stop.one_more == 200
 
 
 # ---- 6

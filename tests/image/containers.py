@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +99,12 @@ class Container:
             response = connection.getresponse()
             return response.status, json.loads(response.read())
 
-    @contextmanager
-    def streaming(self, path: str) -> Iterator[HTTPResponse]:
-        """Return an answer that has begun."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as connection:
-            connection.request("GET", path)
-            yield connection.getresponse()
+    def connection(self) -> closing[HTTPConnection]:
+        """Return a connection that stays the same, as a client keeps it."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection.connect()
+        connection.auto_open = 0
+        return closing(connection)
 
     def answers(self, path: str = "/health/live") -> bool:
         """Whether the service answers at all; AssertionError where it has ended."""

@@ -143,6 +143,8 @@ class Stop:
 
     outcomes: list[Outcome]
     long_answer: bytes
+    one_more: int
+    """The status of the answer to one request more on that connection, which was not forbidden."""
     exit_code: int
 
 
@@ -157,11 +159,17 @@ def stop_under_load(service: Service, start: str = "main.main()") -> Stop:
             Load(f"{url}/quick", "-disable-keepalive") as single,
             Load(f"{url}/slow", "-c", "20") as slow,
             Load(f"{url}/stream", "-c", "20") as begun,
-            container.streaming("/long") as stream,
+            container.connection() as connection,
         ):
+            connection.request("GET", "/long")
+            stream = connection.getresponse()
             answer = stream.read(100_000)  # by now all are at work
-            container.stop()
+            one_more = 0
+            container.docker("kill", "--signal=TERM", container.id)
             with suppress(OSError, HTTPException):
                 answer += stream.read()
+                connection.request("POST", "/quick")
+                one_more = connection.getresponse().status
+            code = container.exit_code()
             outcomes = [load.end() for load in (kept, single, slow, begun)]
-            return Stop(outcomes, answer, container.exit_code())
+            return Stop(outcomes, answer, one_more, code)
