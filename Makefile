@@ -5,6 +5,8 @@ BIN := .venv/bin
 POETRY := $(shell sed -n '/^.poetry./,/^$$/s/^version = "\([^"]*\)".*/\1/p' standard.toml)
 
 export PATH := $(CURDIR)/.poetry/bin:$(PATH)
+# Answers and files are UTF-8 in any locale.
+export PYTHONUTF8 := 1
 
 .PHONY: help new adopt bases test lint test-render test-update test-image test-hostile test-bots soak reliability drift fleet \
 	tags plain engine bench bench-figures bench-compare
@@ -32,7 +34,7 @@ test-image: .venv/installed ## Prove the images, on a real engine
 	$(BIN)/pytest tests/engine tests/image
 
 test-hostile: .venv/installed ## Prove that it holds where people and machines do their worst
-	$(BIN)/pytest -m 'not soak' tests/hostile
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m 'not soak' tests/hostile
 
 reliability: .venv/installed ## The same, and write what it counts to docs/reliability.md
 	@$(BIN)/python -m benchmarks.reliability hostile

@@ -6,6 +6,8 @@ import argparse
 import re
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import yaml
 from copier import run_copy
@@ -57,6 +59,41 @@ def read(file: Path) -> dict[str, object]:
     return answers
 
 
+def copy(destination: Path, **options: Any) -> None:
+    """Write the service; what a copy that was cut off left in the middle of a file is no obstacle.
+
+    Copier would remove all of a copy that fails, and with it what another one has just written.
+    """
+    try:
+        run_copy(str(CHECKOUT), destination, cleanup_on_error=False, **options)
+    except InteractiveSessionError:
+        begun = cut_off(destination, **options)
+        if not begun:
+            raise
+        for file in begun:
+            file.unlink()
+        run_copy(str(CHECKOUT), destination, cleanup_on_error=False, **options)
+
+
+def cut_off(destination: Path, **options: Any) -> list[Path]:
+    """Return the files that hold the beginning of what the template writes there, and no more.
+
+    None where a file holds anything else: then it is somebody's own.
+    """
+    begun = []
+    with TemporaryDirectory() as folder:
+        whole = Path(folder, destination.resolve().name)
+        run_copy(str(CHECKOUT), whole, skip_tasks=True, **options)
+        for file in whole.rglob("*"):
+            there = destination / file.relative_to(whole)
+            if file.is_file() and there.is_file() and there.name != ".copier-answers.yml":
+                if not file.read_bytes().startswith(there.read_bytes()):
+                    return []
+                if file.stat().st_size != there.stat().st_size:
+                    begun.append(there)
+    return begun
+
+
 def pair(text: str) -> tuple[str, object]:
     """Return `name=value` as question and answer; the answer is YAML, as with Copier's `--data`."""
     name, equals, value = text.partition("=")
@@ -89,10 +126,10 @@ def main() -> None:
         )
     updates = source()
     print(f"Updates of the service will come from {updates}.", file=sys.stderr)
+    destination = Path(options.destination)
     try:
-        run_copy(
-            str(CHECKOUT),
-            options.destination,
+        copy(
+            destination,
             data={**answers, "template_source": updates},
             vcs_ref="HEAD",
             defaults=not sys.stdin.isatty(),
@@ -106,6 +143,12 @@ def main() -> None:
         )
     except UserMessageError as error:
         sys.exit(f"{error}")
+    except OSError as error:  # which one of git is, too
+        reason = getattr(error, "stderr", "").strip() or error.strerror or f"{error}"
+        sys.exit(
+            f"{destination} is not finished ({reason.splitlines()[-1]}): "
+            "once that is mended, run the same command again."
+        )
     except KeyboardInterrupt:
         sys.exit("Nothing was written.")
 

@@ -11,10 +11,28 @@ import pytest
 from tests.image.conftest import docker, service, workers, workshop
 from tests.render.conftest import checkout, copier, folder, fork, no_poetry
 
-__all__ = ["checkout", "copier", "docker", "folder", "fork", "no_poetry", "service", "workers", "workshop"]
+__all__ = [
+    "checkout",
+    "copier",
+    "docker",
+    "folder",
+    "fork",
+    "no_poetry",
+    "service",
+    "workers",
+    "workshop",
+]
 
 Tally = Callable[..., None]
 Track = Callable[[Sequence[Any], str], Iterable[Any]]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share a run, let one have the engine and what is built on it."""
+    for item in items:
+        if "docker" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("engine"))
 
 
 @pytest.fixture
