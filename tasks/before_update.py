@@ -1,8 +1,16 @@
-"""Before an update: rename what the template renames, so that the owner's edits go along."""
+"""Before an update: rename what the template renames, so that the owner's edits go along.
+
+Nothing is written yet: what cannot end well is refused here.
+"""
 
 from __future__ import annotations
 
 import argparse
+import codecs
+import locale
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from packaging.version import Version
@@ -20,17 +28,56 @@ def renames(old: Version, new: Version) -> dict[str, str]:
     return names
 
 
+def marker() -> Path:
+    """Return the file of an update under way, apart from the tree: its commit and its process."""
+    return Path(git("rev-parse", "--git-path", "unfinished-update"))
+
+
+def claim() -> None:
+    """Say that an update is under way here; end with a sentence where another one is."""
+    file = marker()
+    mine = f"{git('rev-parse', 'HEAD')} {os.getppid()}\n"
+    try:
+        with file.open("x", encoding="utf-8") as new:
+            new.write(mine)
+    except FileExistsError:
+        for process in file.read_text("utf-8").split()[1:]:
+            if alive(process):
+                sys.exit(f"Another update is at work here (process {process}): let it end first.")
+        file.write_text(mine, "utf-8")  # that one was cut off
+
+
+def alive(process: str) -> bool:
+    """Say whether Copier still runs as this process; one that was killed may not be buried yet."""
+    try:
+        ps = ["ps", "-o", "stat=", "-o", "args=", "-p", process]
+        told = subprocess.run(ps, capture_output=True, encoding="utf-8", errors="replace").stdout
+    except OSError:  # there is no ps here
+        return False
+    return "copier" in told and not told.startswith("Z")
+
+
+def git(*arguments: str) -> str:
+    """Return what git answers; plumbum takes its time, which most updates can do without."""
+    done = subprocess.run(["git", *arguments], check=True, capture_output=True, encoding="utf-8")
+    return done.stdout.strip()
+
+
 def main() -> None:
     """Run in the service. A file that its owner deleted or moved is left alone."""
+    if codecs.lookup(locale.getpreferredencoding(False)).name == "ascii":
+        sys.exit(
+            "Copier would drop every letter that is not ASCII from your edits in this locale: "
+            "run `PYTHONUTF8=1 copier update --trust --defaults`."
+        )
     parser = argparse.ArgumentParser()
     parser.add_argument("old", type=Version)
     parser.add_argument("new", type=Version)
     options = parser.parse_args()
+    claim()
     for old, new in renames(options.old, options.new).items():
         if Path(old).exists() and not Path(new).exists():
-            from plumbum import local  # here: most updates rename nothing, and it takes its time
-
-            local["git"]("mv", old, new)
+            git("mv", old, new)
 
 
 if __name__ == "__main__":
