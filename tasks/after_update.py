@@ -127,6 +127,11 @@ def main() -> None:
     parser.add_argument("old", type=Version)
     parser.add_argument("new", type=Version)
     options = parser.parse_args()
+    if reason := before_update.lacking():
+        sys.exit(
+            f"Not all of the update could be written ({reason}), so do not commit it: mend that, "
+            "then `git reset --hard && git clean --force -d` and update again."
+        )
     renamed = before_update.renames(options.old, options.new)
     removed = set(lines("diff", "--no-renames", "--name-only", "--diff-filter=D", "HEAD"))
     kept = keep_edits(removed, renamed, conflicts())

@@ -11,6 +11,7 @@ import locale
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from packaging.version import Version
@@ -31,6 +32,19 @@ def renames(old: Version, new: Version) -> dict[str, str]:
 def marker() -> Path:
     """Return the file of an update under way, apart from the tree: its commit and its process."""
     return Path(git("rev-parse", "--git-path", "unfinished-update"))
+
+
+def lacking() -> str:
+    """Say why nothing can be written here; neither Copier nor git always does, on a full disk."""
+    file = marker().with_name("room-for-update")
+    try:
+        file.write_bytes(os.urandom(2**20))  # more than an update writes
+    except OSError as error:
+        return error.strerror or f"{error}"
+    finally:
+        with suppress(OSError):
+            file.unlink()
+    return ""
 
 
 def claim() -> None:
@@ -74,6 +88,8 @@ def main() -> None:
     parser.add_argument("old", type=Version)
     parser.add_argument("new", type=Version)
     options = parser.parse_args()
+    if reason := lacking():
+        sys.exit(f"Nothing can be written here ({reason}): mend that, then update again.")
     claim()
     for old, new in renames(options.old, options.new).items():
         if Path(old).exists() and not Path(new).exists():

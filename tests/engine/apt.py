@@ -5,6 +5,8 @@ from pathlib import Path
 
 from plumbum import local
 
+from .contained import bound
+
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -53,8 +55,10 @@ def unpack(packages: dict[str, str], target: Path) -> None:
         "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
     }
-    apt = local["apt-get"]["-q", [f"-o{name}={value}" for name, value in options.items()]]
+    bind, *arguments = bound("apt-get", "-q")
+    apt = local[bind][arguments, [f"-o{name}={value}" for name, value in options.items()]]
     apt("update")
     apt.with_cwd(work)("download", [f"{name}/{suite}" for name, suite in packages.items()])
+    bind, *arguments = bound("dpkg", "--extract")
     for package in work.glob("*.deb"):
-        local["dpkg"]("--extract", package, target)
+        local[bind](arguments, package, target)

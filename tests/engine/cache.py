@@ -2,11 +2,11 @@
 
 import fcntl
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from . import remains
 
 
 def folder() -> Path:
@@ -32,10 +32,10 @@ def once(target: Path, make: Callable[[Path], object]) -> Path:
     """
     with locked(target):
         if not target.exists():
-            prefix = f"{target.name}.new-"
-            for killed in target.parent.glob(f"{prefix}*"):
-                shutil.rmtree(killed)
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix) as new:
-                make(Path(new, target.name))
-                Path(new, target.name).rename(target)
+            new = remains.Folder(f"{target.name}.new-", target.parent)
+            try:
+                make(new.path / target.name)
+                (new.path / target.name).rename(target)
+            finally:
+                new.remove()
     return target

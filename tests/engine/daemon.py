@@ -1,32 +1,26 @@
 """A Docker engine of our own: fetched as Debian packages, installed nowhere, gone without a trace.
 
-Whatever ends us, the kernel ends the engine and its containers and forgets their mounts. What stays
-is a temporary directory, locked by the engine as long as any process of it lives; the next start
-removes those that nobody locks. With some GB of memory to spare, TMPDIR=/dev/shm saves the
-disk most of the work.
+Whatever ends us, the kernel ends the engine and its containers and forgets their mounts; its folder
+goes once no process of it lives. With some GB of memory to spare, TMPDIR=/dev/shm saves the disk
+most of the work.
 """
 
-import fcntl
 import hashlib
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from plumbum import ProcessExecutionError, local
 from plumbum.commands.base import BaseCommand
 
-from . import apt, cache
+from . import apt, cache, remains
 from .contained import PATH, contained
 
 LABEL = "copier-poetry-service=private"
 PREFIX = "copier-poetry-engine-"
-TIMEOUT = 60  # seconds to start or stop
+TIMEOUT = 60  # seconds to start
 
 
 class EngineUnavailable(Exception):
@@ -49,13 +43,13 @@ class Daemon:
 
     def __init__(self) -> None:
         """Start the engine and wait until it answers; EngineUnavailable if it does not."""
-        sweep()
         try:
             unpacked = binaries()
         except (LookupError, ProcessExecutionError) as error:
             reason = getattr(error, "stderr", "").strip().splitlines() or [str(error)]
             raise EngineUnavailable(f"The engine's packages cannot be had: {reason[-1]}") from error
-        self._root, self._lock = _directory()
+        self._folder = remains.Folder(PREFIX)
+        self._root = self._folder.path
         self.env = _environment(self._root, unpacked)
         dockerd = ("tini-static", "--", "dockerd", "--config-file", f"{self._root}/daemon.json")
         _configure(self._root, unpacked)
@@ -67,7 +61,7 @@ class Daemon:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                pass_fds=[self._lock],
+                pass_fds=[self._folder.lock],
             )
         self.docker: BaseCommand = local[f"{unpacked}/usr/bin/docker"].with_env(**self.env)
         try:
@@ -89,12 +83,7 @@ class Daemon:
         # There is nothing to save: an orderly end would only wait for containers.
         self._process.kill()
         self._process.wait()
-        os.close(self._lock)
-        deadline = time.monotonic() + TIMEOUT
-        while not _gone(self._root):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"The engine in {self._root} cannot be removed.")
-            time.sleep(0.05)
+        self._folder.remove()
 
 
 def _environment(root: Path, unpacked: Path) -> dict[str, str]:
@@ -133,45 +122,3 @@ def _configure(root: Path, unpacked: Path) -> None:
             }
         )
     )
-
-
-def _directory() -> tuple[Path, int]:
-    """Make an engine's directory; it comes with the descriptor that locks it."""
-    while True:
-        root = Path(tempfile.mkdtemp(prefix=PREFIX))
-        lock = os.open(root, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if root.exists():  # else another start took it for a dead one just before it was locked
-            return root, lock
-        os.close(lock)
-
-
-def sweep() -> None:
-    """Remove what engines of ours that were killed have left; live ones are not touched."""
-    for root in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        _gone(root)
-
-
-def _gone(root: Path) -> bool:
-    """Remove what an engine left behind, unless any process of it is alive."""
-    # An error: it is gone, or locked, or a dying process still holds something.
-    with suppress(OSError), _locked(root):
-        for address in root.glob("exec/containerd/daemon/*/moby/*/address"):
-            Path(address.read_text().removeprefix("unix://")).unlink(missing_ok=True)
-        for hierarchy in Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").glob("*"):
-            for group, _, _ in os.walk(hierarchy / root.name, topdown=False):
-                Path(group).rmdir()
-        shutil.rmtree(root)
-    return not root.exists()
-
-
-@contextmanager
-def _locked(root: Path) -> Iterator[None]:
-    lock = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        if os.fstat(lock).st_uid != os.getuid():
-            raise PermissionError(f"{root} is not ours")
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(lock)

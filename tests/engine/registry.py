@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.request import ProxyHandler, Request, build_opener
 
 from plumbum import ProcessExecutionError
 
-from tests.engine import apt, cache
+from tests.engine import apt, cache, remains
+from tests.engine.contained import bound
 
 PATIENCE = 20  # seconds
 CONFIGURATION = """
@@ -76,18 +76,25 @@ def registry() -> Iterator[Registry]:
     with closing(socket.socket()) as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    with TemporaryDirectory() as folder:
-        file = Path(folder, "config.yml")
-        file.write_text(CONFIGURATION.format(folder=f"{folder}/data", port=port), "utf-8")
+    folder = remains.Folder("copier-poetry-registry-")
+    try:
+        file = folder.path / "config.yml"
+        file.write_text(CONFIGURATION.format(folder=folder.path / "data", port=port), "utf-8")
         process = subprocess.Popen(
-            [command, "serve", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            bound(command, "serve", str(file)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[folder.lock],
         )
         try:
             _wait(process, port)
-            yield Registry(f"127.0.0.1:{port}", Path(folder, "data"))
+            yield Registry(f"127.0.0.1:{port}", folder.path / "data")
         finally:
             process.kill()
             process.wait()
+    finally:
+        folder.remove()
 
 
 def _wait(process: subprocess.Popen[bytes], port: int) -> None:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -276,23 +277,47 @@ def test_what_was_edited_after_a_kill_is_in_gits_stash(
     tally(ROW, tried=1, recovered=1)
 
 
-def test_an_update_on_a_full_disk_says_so_and_is_finished_once_there_is_room(
+def test_an_update_on_a_full_disk_writes_nothing_and_is_done_once_there_is_room(
     small: Service, made: Made, tally: Tally
 ) -> None:
     assert small.room
     moments = chance("full")
-    rooms = [moments.randrange(low, high) for low, high in [(0, 16), (16, 32), (32, 64), (64, 99)]]
+    rooms = [moments.randrange(100), moments.randrange(500)]
     for kilobytes in rooms:
         small.room.leave(kilobytes)
         outcome = small.update()
+        assert outcome.code
+        assert "Nothing can be written here (No space left on device): " in outcome.errors, outcome
+        assert small.git("status", "--porcelain") == ""
+    small.room.leave(32_000)
+    small.finish(made.updated)
+    tally(ROW, tried=len(rooms), recovered=len(rooms))
+
+
+def test_an_update_whose_disk_fills_says_so_and_is_finished_by_the_same_command(
+    small: Service, made: Made, tally: Tally
+) -> None:
+    assert small.room
+    moments, full, mark = chance("fills"), 0, small.seen / ".git/unfinished-update"
+    while full < 4:
+        small.room.leave(32_000)
+        before = mark.read_text() if mark.exists() else ""
+        with ThreadPoolExecutor() as pool:
+            update = pool.submit(small.update)
+            while not update.done() and (not mark.exists() or mark.read_text() in ("", before)):
+                time.sleep(0.005)
+            time.sleep(moments.uniform(0, 0.4) * made.seconds)
+            small.room.leave(moments.randrange(20))
+            outcome = update.result()
         if outcome.code == 0:
             small.check(made.updated, outcome)
             small.sh(BACK)
         else:
-            assert "No space left on device" in outcome.errors, outcome
+            full += 1
+            assert "space" in outcome.errors, outcome
     small.room.leave(32_000)
     small.finish(made.updated)
-    tally(ROW, tried=len(rooms), recovered=len(rooms))
+    tally(ROW, tried=full, recovered=full)
 
 
 def test_a_template_that_cannot_be_fetched_leaves_the_service_as_it_was(
