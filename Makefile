@@ -8,8 +8,8 @@ export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 # Answers and files are UTF-8 in any locale.
 export PYTHONUTF8 := 1
 
-.PHONY: help new adopt bases test lint test-render test-update test-image test-hostile test-bots soak reliability drift fleet \
-	tags plain engine bench bench-figures bench-compare
+.PHONY: help new adopt bases constraints test lint test-render test-update test-image test-hostile test-bots soak reliability drift \
+	fleet tags plain engine bench bench-figures bench-compare
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -54,6 +54,9 @@ drift: .venv/installed ## Say how far a service is from the newest template: SER
 bases: .venv/installed ## Build the organisation's base images: [PYTHONS="3.13 3.14"] [PUSH=1]
 	@$(BIN)/python tasks/bases.py $(PYTHONS) $(if $(PUSH),--push)
 
+constraints: .venv/installed ## Pin what Poetry and uv of standard.toml come with, after a version has moved
+	@$(BIN)/python tasks/constraints.py
+
 fleet: .venv/installed ## Update as many services as a fleet has, and say what became of them: [N=200] [SEED=1]
 	@$(BIN)/python benchmarks/fleet.py $(or $(N),200) --seed $(or $(SEED),1)
 
@@ -89,4 +92,5 @@ bench-compare: .venv/installed ## Name what got worse: OLD=before.json NEW=after
 .poetry/bin/poetry:
 	@echo "Installing Poetry into .poetry, once ..."
 	@$(PYTHON) -m venv .poetry
-	@.poetry/bin/pip install --quiet --disable-pip-version-check poetry==$(POETRY) poetry-plugin-pypi-mirror plumbum
+	@.poetry/bin/pip install --quiet --disable-pip-version-check \
+	--constraint template/.poetry-constraints.txt poetry==$(POETRY) poetry-plugin-pypi-mirror plumbum

@@ -267,13 +267,19 @@ def image(base: Table, python: str, standard: Table) -> Table:
     }
 
 
+def requirement(name: str, pinned: Table) -> str:
+    """Return the line by which pip installs a package: its version, and what files may be it."""
+    version = pinned["version"]
+    return " --hash=".join([f"{name}=={version}", *pinned.get("hashes", {}).get(version, [])])
+
+
 def table(standard: Table) -> Table:
     """Return every choice and image reference that follows from the standard: plain data."""
     pythons = standard["python"]
     return {
         "defaults": standard["defaults"],
         "poetry": standard["poetry"]["version"],
-        "uv": standard["uv"]["version"],
+        "uv": requirement("uv", standard["uv"]),
         "index": standard["index"]["url"],
         "images": standard["registry"]["images"],
         "pythons": {

@@ -190,6 +190,7 @@ def ignored(service: Service, report: Report) -> None:
     """Say which new files git would not commit, because the owner's .gitignore hides them."""
     names = [".copier-answers.yml", "Dockerfile", "Dockerfile.py", ".dockerignore", "Makefile"]
     names += ["poetry.toml", "ruff.toml", "mypy.ini", "pyproject.toml", "poetry.lock"]
+    names += [".poetry-constraints.txt"]
     names += [path.name for path in service.folder.glob("Dockerfile.runtime.py")]
     command = ["git", "check-ignore", "--no-index", *names]
     found = subprocess.run(

@@ -49,6 +49,7 @@ def build(standard: Table, python: str, day: str) -> list[str]:
             *(["--no-cache-filter=patched"] if target == TARGETS[0] else []),
             shlex.split(os.getenv("DOCKER_BUILD_FLAGS", "")),
             f"--target={target}",
+            f"--build-context=template={STANDARD.parent / 'template'}",
             [f"--build-arg={key}={value}" for key, value in arguments.items()],
             f"--tag={name}",
             f"--tag={name}-{day}",

@@ -31,11 +31,11 @@ UNUSED |= {"site-packages", "ensurepip", "venv", "distutils", "lib2to3", "pydoc_
 Table = dict[str, Any]
 
 
-def uv(version: str) -> None:
-    """Install uv, which installs the rest."""
+def uv() -> None:
+    """Install the uv that standard input names, which installs the rest."""
     pip = [sys.executable, "-m", "pip", "install", "-vv", "--no-input", "--no-cache-dir"]
     pip += ["--no-compile", "--disable-pip-version-check", "--root-user-action=ignore"]
-    pip += ["--target=/opt/uv", f"uv=={version}"]
+    pip += ["--target=/opt/uv", "--requirement=/dev/stdin"]
     if index := os.environ["INDEX"]:
         pip.append(f"--index-url={index}")
     fetch(pip)
@@ -371,8 +371,8 @@ def finish(date: int) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["uv", version]:
-            uv(version)
+        case ["uv"]:
+            uv()
         case ["lock", tiers]:
             lock(int(tiers))
         case ["install"]:

@@ -17,6 +17,7 @@ from .support import OFFERED, PYTHON, STANDARD, Outcome, contents, git, reposito
 TEMPLATE = {
     ".copier-answers.yml",
     ".dockerignore",
+    ".poetry-constraints.txt",
     "Dockerfile",
     "Dockerfile.py",
     "Makefile",

@@ -107,7 +107,7 @@ def test_what_serves_no_http_knows_nothing_of_it(
     words = (
         "ports?\\b|health|uvicorn|fastapi|starlette|httpx|EXPOSE|drain|listen|requests?\\b|HOST\\b"
     )
-    assert not found(texts, words, ".copier-answers.yml", "LICENSE")
+    assert not found(texts, words, ".copier-answers.yml", "LICENSE", ".poetry-constraints.txt")
 
 
 @every_service
@@ -130,7 +130,7 @@ def test_a_base_is_spoken_of_by_itself_alone(
         assert not found(texts, "distroless|nonroot|gcr\\.io")
     if base != "custom":
         assert not found(texts, "custom\\b|registry\\.example")
-    assert not found(texts, "sha256:|image\\.base\\.digest")
+    assert not found(texts, "@sha256:|image\\.base\\.digest")
     if STANDARD["base"][base].get("root", True):
         assert "USER 0" not in texts["Dockerfile"]
 

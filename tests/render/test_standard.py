@@ -143,6 +143,13 @@ def test_another_poetry_locks(fork: Fork, make: Make) -> None:
     assert "2.9.9" in (service / "Makefile").read_text("utf-8")
 
 
+def test_another_uv_installs_and_is_taken_by_its_version_until_its_hashes_are_known(
+    fork: Fork, make: Make
+) -> None:
+    fork.standard(r'^version = ".*"( # what installs)', r'version = "99.0.0"\1')
+    assert "<<EOF\nuv==99.0.0\nEOF\n" in (make() / "Dockerfile").read_text("utf-8")
+
+
 def test_a_new_python_is_offered(fork: Fork, make: Make) -> None:
     new = '[python."3.15"]\nend_of_life = 2031-10-31\ndebian = "trixie"\n\n[debian]'
     fork.standard(r"^\[debian\]", new)
