@@ -27,11 +27,11 @@ class EngineUnavailable(Exception):
     """No engine here; the message is one sentence that says why."""
 
 
-def binaries() -> Path:
+def binaries(release: str) -> Path:
     """Folder of the unpacked engine, fetched (some 75 MB) if it is not in the cache."""
-    packages = dict.fromkeys(
-        ("docker.io", "docker-cli", "docker-buildx", "containerd", "tini"), "trixie"
-    )
+    init = "tini" if release == "trixie" else "tini-static"
+    names = ("docker.io", "docker-cli", "docker-buildx", "containerd", init)
+    packages = dict.fromkeys(names, release)
     # A newer runc wants a newer C library than the machine may have.
     packages["runc"] = apt.codename()
     key = hashlib.sha256(json.dumps([packages, os.uname().machine]).encode()).hexdigest()[:12]
@@ -41,10 +41,13 @@ def binaries() -> Path:
 class Daemon:
     """A running private engine; `stop` it. Its starting thread must outlive it."""
 
-    def __init__(self) -> None:
-        """Start the engine and wait until it answers; EngineUnavailable if it does not."""
+    def __init__(self, release: str = "trixie") -> None:
+        """Start the engine of a Debian release and wait until it answers.
+
+        EngineUnavailable if it does not.
+        """
         try:
-            unpacked = binaries()
+            unpacked = binaries(release)
         except (LookupError, ProcessExecutionError) as error:
             reason = getattr(error, "stderr", "").strip().splitlines() or [str(error)]
             raise EngineUnavailable(f"The engine's packages cannot be had: {reason[-1]}") from error
