@@ -73,7 +73,7 @@ def python_packages(document: dict[str, Any], prefix: str) -> Packages:
             if re.search(r":location:\d+:path$|:FilePath$|:PkgPath$", part["name"])
         ]
         if component.get("purl", "").startswith("pkg:pypi/"):
-            assert places, component
+            assert places, component["purl"]
             if any(place.lstrip("/").startswith(prefix) for place in places):
                 found[re.sub(r"[-_.]+", "-", component["name"]).lower()] = component["version"]
     return found
