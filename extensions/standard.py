@@ -61,10 +61,16 @@ def filled(pattern: str, words: str) -> Rule:
     return f"{words}, with no field but {{python}}, {{debian}} and {{debian_number}}", fits
 
 
+def hashes(value: Any) -> bool:
+    """Say whether all of a list are digests."""
+    return isinstance(value, list) and all(DIGEST[1](item) for item in value)
+
+
 HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?"
 IMAGE = filled(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", "the name of an image")
 NAME = text(r"[a-z][a-z0-9-]*", "a name such as slim")
 VERSION = text(r"[0-9][A-Za-z0-9.]*", "a version such as 2.5.1")
+DIGEST = text(r"sha256:[0-9a-f]{64}", "sha256: and 64 digits")
 FLAG: Rule = "true or false", lambda value: isinstance(value, bool)
 # Everything that the standard may say; what ends in ? may be left out, and * stands for any name.
 BASE = {
@@ -91,7 +97,7 @@ SHAPE: Table = {
         "uid": number(1, 2147483647),
     },
     "poetry": {"version": VERSION},
-    "uv": {"version": VERSION},
+    "uv": {"version": VERSION, "hashes?": {"*": ("a list of sha256:…", hashes)}},
     "registry": {
         "mirror": text(rf"({HOST}(/[A-Za-z0-9._/-]*)?)?", "a registry, without https:// before it"),
         "images": text(
@@ -108,7 +114,15 @@ SHAPE: Table = {
     },
     "base": {"*": {**BASE, "carried?": {f"{key.rstrip('?')}?": BASE[key] for key in BASE}}},
     "debian": {"*": number(1, 99)},
-    "digests": {"*": text(r"sha256:[0-9a-f]{64}", "sha256: and 64 digits")},
+    "ci": {
+        "runner": text(r"[A-Za-z0-9._-]+", "the label of a runner"),
+        **dict.fromkeys(("python", "docker", "engine", "buildkit", "cosign", "sbom"), IMAGE),
+        "actions": dict.fromkeys(
+            ("checkout", "python", "cache", "buildx", "cosign"),
+            text(r"[\w.-]+(/[\w.-]+)+@[0-9a-f]{40} # v[0-9.]+", "owner/name@commit # version"),
+        ),
+    },
+    "digests": {"*": DIGEST},
 }
 
 
@@ -273,6 +287,22 @@ def requirement(name: str, pinned: Table) -> str:
     return " --hash=".join([f"{name}=={version}", *pinned.get("hashes", {}).get(version, [])])
 
 
+def pipelines(standard: Table) -> Table:
+    """Return what pipelines run on: a runner, actions, images by reference."""
+    ci = standard["ci"]
+    images = {name: value for name, value in ci.items() if name not in ("runner", "actions")}
+    python = images.pop("python")
+    return {
+        "runner": ci["runner"],
+        "actions": ci["actions"],
+        "pythons": {
+            version: reference(python.format(python=version), standard, public=True)
+            for version in standard["python"]
+        },
+        **{name: reference(value, standard, public=True) for name, value in images.items()},
+    }
+
+
 def table(standard: Table) -> Table:
     """Return every choice and image reference that follows from the standard: plain data."""
     pythons = standard["python"]
@@ -295,6 +325,7 @@ def table(standard: Table) -> Table:
             }
             for version in pythons
         },
+        "ci": pipelines(standard),
         "reserved_names": sorted({*sys.stdlib_module_names, *keyword.kwlist, *WINDOWS_DEVICES}),
     }
 

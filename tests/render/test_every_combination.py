@@ -73,8 +73,16 @@ PARSERS: dict[str, Callable[[str], object]] = {
     ".py": python,
 }
 # make and hadolint read theirs in tests of their own; the others have no grammar.
-OTHERS = {"Dockerfile", "Makefile", "README.md", "LICENSE", ".dockerignore", ".gitignore"}
-OTHERS |= {".poetry-constraints.txt"}
+OTHERS = {
+    "Dockerfile",
+    "Makefile",
+    "release.mk",
+    ".poetry-constraints.txt",
+    "README.md",
+    "LICENSE",
+    ".dockerignore",
+    ".gitignore",
+}
 
 
 def test_the_standard_offers_every_kind_on_every_base_with_two_pythons_or_more() -> None:

@@ -17,6 +17,7 @@ SLOTS = {
     "absent_libraries": ["libcuda.so.1"],
     "extra_paths": ["migrations", "conf/alembic.ini"],
 }
+PIPELINES = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml"}
 FILLED: list[dict[str, Any]] = [
     *({"service_kind": kind, **SLOTS} for kind in KINDS),
     {"base_image": "custom", **SLOTS},
@@ -28,6 +29,8 @@ FILLED: list[dict[str, Any]] = [
     {"license": "MIT", "user_email": "team@example.com"},
     {"package_index": "https://packages.example.com/simple/", "service_kind": "job"},
     {"renovate": True},
+    *({"service_kind": kind, "ci": ci, "renovate": True} for kind in KINDS for ci in PIPELINES),
+    *({"ci": ci} for ci in PIPELINES),
     {"app_package": "shop", "port": 9000, "uid": 1000},
 ]
 ALL: list[dict[str, Any]] = [*(c._asdict() for c in COMBINATIONS), *FILLED]
@@ -75,7 +78,8 @@ def test_no_file_has_blank_debris(texts: dict[str, str]) -> None:
 @every_service
 def test_nothing_of_the_templates_language_is_left(texts: dict[str, str]) -> None:
     for path, text in texts.items():
-        if path == "renovate.json":  # Renovate's own language has such braces too
+        # Renovate's own language has such braces too, and GitHub's.
+        if path in ("renovate.json", PIPELINES["github"]):
             continue
         for debris in ("{{", "{%", "{#", "%}", "#}", "Undefined", "jinja"):
             assert debris not in text, path
@@ -107,7 +111,8 @@ def test_what_serves_no_http_knows_nothing_of_it(
     words = (
         "ports?\\b|health|uvicorn|fastapi|starlette|httpx|EXPOSE|drain|listen|requests?\\b|HOST\\b"
     )
-    assert not found(texts, words, ".copier-answers.yml", "LICENSE", ".poetry-constraints.txt")
+    others = (".copier-answers.yml", "LICENSE", ".poetry-constraints.txt", "release.py")
+    assert not found(texts, words, *others)
 
 
 @every_service
@@ -130,7 +135,8 @@ def test_a_base_is_spoken_of_by_itself_alone(
         assert not found(texts, "distroless|nonroot|gcr\\.io")
     if base != "custom":
         assert not found(texts, "custom\\b|registry\\.example")
-    assert not found(texts, "@sha256:|image\\.base\\.digest")
+    assert not found(texts, "@sha256:", "release.mk", "release.py", *PIPELINES.values())
+    assert not found(texts, "image\\.base\\.digest")
     if STANDARD["base"][base].get("root", True):
         assert "USER 0" not in texts["Dockerfile"]
 
@@ -161,6 +167,21 @@ def test_an_empty_slot_leaves_no_word(texts: dict[str, str], answers: dict[str, 
     indexed = bool(answers.get("package_index"))
     assert bool(found(texts, ":-http|Packages come from|packages.example.com")) == indexed
     assert bool(found(texts, r"tool\.poetry\.source")) == indexed
+
+
+@every_service
+def test_a_pipeline_is_spoken_of_where_there_is_one(
+    texts: dict[str, str], answers: dict[str, Any]
+) -> None:
+    chosen = answers.get("ci", "none")
+    for ci, path in PIPELINES.items():
+        assert (path in texts) == (ci == chosen)
+        assert bool(found(texts, ci, ".copier-answers.yml", "release.py")) == (ci == chosen)
+    released = chosen != "none"
+    words = r"release\.(py|mk)|cosign|sigstore|sbom|signs?\b|pipeline|git tag"
+    assert bool(found(texts, words)) == released
+    assert ("release.py" in texts) == ("release.mk" in texts) == released
+    assert ("0.1.0" in texts["README.md"]) != released
 
 
 @every_service

@@ -1,0 +1,192 @@
+"""What a pipeline brings: files that their tools read, and versions that follow from git's tags."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .conftest import Service
+from .support import BIN, KINDS, STANDARD, Fork, run
+
+CI = ("github", "gitlab")
+IMAGE = "registry.example.com/acme/service"
+PATHS = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml"}
+
+Checkout = Callable[..., Fork]
+
+
+@pytest.fixture
+def checkout_of(service: Service, tmp_path: Path) -> Checkout:
+    """Return `checkout_of(**answers)`: a service in git, with one commit."""
+
+    def checkout_of(**answers: str) -> Fork:
+        answers = {"ci": "github", "image_repository": IMAGE, **answers}
+        folder = shutil.copytree(service(**answers), tmp_path / "checkout")
+        made = Fork(folder)
+        made.git("init", "--quiet", "--initial-branch=main")
+        made.commit("Create the service")
+        return made
+
+    return checkout_of
+
+
+def version(service: Fork) -> str:
+    """Return what `make version` says."""
+    said = run("make", "--silent", "version", cwd=service.path)
+    assert said.code == 0, said
+    return said.output.strip()
+
+
+def step(service: Fork, tag: str = "") -> None:
+    """Make one more commit, and tag it."""
+    service.git("commit", "--quiet", "--allow-empty", "--message=Change")
+    if tag:
+        service.git("tag", tag)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("ci", CI)
+def test_its_own_tools_find_nothing_in_what_releases(service: Service, ci: str, kind: str) -> None:
+    made = service(ci=ci, service_kind=kind)
+    for command in ("format", "--check"), ("check",):
+        checked = run(BIN / "ruff", *command, "--no-cache", cwd=made)
+        assert checked.code == 0, checked.output
+    if kind == KINDS[0]:
+        checked = run(BIN / "mypy", "--cache-dir=/dev/null", "release.py", cwd=made)
+        assert checked.code == 0, checked.output
+
+
+@pytest.mark.parametrize("ci", CI)
+def test_everything_that_a_pipeline_takes_in_is_pinned(service: Service, ci: str) -> None:
+    made = service(ci=ci)
+    text = (made / PATHS[ci]).read_text("utf-8") + (made / "release.mk").read_text("utf-8")
+    taken = re.findall(
+        r"(?:uses:|image[:=]|- name:|docker create|SBOM \?=) ?([\w./-]+[:@][\w.:@-]+)", text
+    )
+    assert len(taken) >= 5
+    for reference in taken:
+        assert re.search(r"@(sha256:[0-9a-f]{64}|[0-9a-f]{40})$", reference), reference
+
+
+def test_every_digest_is_that_of_an_image_or_action_that_is_taken_in() -> None:
+    ci = STANDARD["ci"]
+    images = {value for name, value in ci.items() if name not in ("runner", "actions", "python")}
+    images |= {ci["python"].format(python=python) for python in STANDARD["python"]}
+    assert images == STANDARD["digests"].keys()
+    for action in ci["actions"].values():
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
+
+
+def test_no_job_may_more_than_it_needs(service: Service) -> None:
+    workflow = yaml.safe_load((service(ci="github") / PATHS["github"]).read_text("utf-8"))
+    assert workflow["permissions"] == {}
+    may = {name: job["permissions"] for name, job in workflow["jobs"].items()}
+    publish = may.pop("publish")
+    assert publish == {"contents": "read", "packages": "write", "id-token": "write"}
+    assert all(permissions == {"contents": "read"} for permissions in may.values())
+    for job in workflow["jobs"].values():
+        [checkout] = [s for s in job["steps"] if s.get("uses", "").startswith("actions/checkout@")]
+        assert checkout["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize("ci", CI)
+def test_renovate_leaves_the_pipeline_to_the_template(service: Service, ci: str) -> None:
+    renovate = json.loads((service(ci=ci, renovate=True) / "renovate.json").read_text("utf-8"))
+    assert PATHS[ci] in renovate["ignorePaths"]
+
+
+def test_a_tagged_commit_has_the_version_of_its_tag(checkout_of: Checkout) -> None:
+    service = checkout_of()
+    service.git("tag", "v1.4.2")
+    assert version(service) == "1.4.2"
+    service.git("tag", "v1.10.0-rc.2")
+    service.git("tag", "--annotate", "--message=Release", "v1.10.0")
+    service.git("tag", "v1.9.0")
+    service.git("tag", "version-2.0.0")
+    assert version(service) == "1.10.0"
+
+
+def test_a_commit_after_a_tag_is_on_the_way_to_the_next_version(checkout_of: Checkout) -> None:
+    service = checkout_of()
+    step(service, "v1.4.9")
+    step(service)
+    step(service)
+    commit = service.git("rev-parse", "HEAD")[:12]
+    assert version(service) == f"1.4.10-dev.2.g{commit}"
+    step(service, "v2.0.0-rc.1")
+    step(service)
+    commit = service.git("rev-parse", "HEAD")[:12]
+    assert version(service) == f"2.0.0-rc.1.dev.1.g{commit}"
+
+
+def test_before_the_first_tag_there_are_versions_too(checkout_of: Checkout) -> None:
+    service = checkout_of()
+    commit = service.git("rev-parse", "HEAD")[:12]
+    assert version(service) == f"0.0.0-dev.1.g{commit}"
+
+
+def test_a_change_that_no_commit_has_is_seen_in_the_version(checkout_of: Checkout) -> None:
+    service = checkout_of()
+    service.git("tag", "v1.4.2")
+    (service.path / "app/new.py").write_text("")
+    assert version(service) == "1.4.2.dirty"
+
+
+def test_a_copy_that_is_no_repository_has_a_version(service: Service, tmp_path: Path) -> None:
+    shutil.copytree(service(ci="github"), tmp_path / "copy", ignore=shutil.ignore_patterns(".git"))
+    assert version(Fork(tmp_path / "copy")) == "0.0.0-dev"
+
+
+def test_the_version_reaches_what_runs_here(checkout_of: Checkout) -> None:
+    service = checkout_of()
+    service.git("tag", "v1.4.2")
+    steps = run("make", "--dry-run", "image", cwd=service.path).output
+    assert f"--tag {IMAGE}:1.4.2 ." in steps
+    assert '--build-arg VERSION="1.4.2"' in steps
+
+
+ORDER = """
+    0.0.0-dev.1.gabc 0.1.0 1.0.0-alpha 1.0.0-alpha.1 1.0.0-alpha.beta 1.0.0-beta 1.0.0-beta.2
+    1.0.0-beta.11 1.0.0-rc.1 1.0.0-rc.1.dev.3.gfff 1.0.0 1.0.1-dev.9.gabc 1.0.1-dev.10.gabc 1.0.1
+    1.2.0 1.10.0 2.0.0
+"""
+
+
+def test_versions_are_ordered_as_semver_has_it(service: Service) -> None:
+    ask = "import release, sys; print(*sorted(sys.argv[1:], key=release.precedence))"
+    versions = ORDER.split()
+    sorted_ = run(sys.executable, "-B", "-c", ask, *reversed(versions), cwd=service(ci="github"))
+    assert sorted_.output.split() == versions, sorted_
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (lambda s: (s.path / "new").write_text(""), "changes that no commit has"),
+        (lambda s: s.git("tag", "v1.4.2+acme.1"), r"v1\.4\.2\+acme\.1 is no version that an image"),
+        (lambda s: s.git("tag", "v01.4.2"), "tag the commit as v1.4.2"),
+        (lambda s: (s.path / ".git/shallow").write_text(s.git("rev-parse", "HEAD")), "fetch it"),
+    ],
+)
+def test_what_has_no_version_of_its_own_is_not_pushed(
+    checkout_of: Checkout, before: Callable[[Fork], object], said: str
+) -> None:
+    service = checkout_of()
+    before(service)
+    pushed = run("python3", "release.py", "push", "false", cwd=service.path, env={"IMAGE": IMAGE})
+    assert pushed.code == 1
+    assert re.search(said, pushed.sentence)
+
+
+def test_an_image_that_names_no_registry_is_not_pushed(checkout_of: Checkout) -> None:
+    service = checkout_of(image_repository="service")
+    pushed = run("make", "--silent", "push", cwd=service.path, env={"MAKEFLAGS": ""})
+    assert "names no registry" in pushed.errors
+    assert "ghcr.io/acme/my-service" in pushed.errors
