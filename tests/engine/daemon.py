@@ -15,7 +15,7 @@ from pathlib import Path
 from plumbum import ProcessExecutionError, local
 from plumbum.commands.base import BaseCommand
 
-from . import apt, cache, remains
+from . import apt, bridge, cache, remains
 from .contained import PATH, contained
 
 LABEL = "copier-poetry-service=private"
@@ -106,6 +106,10 @@ def _configure(root: Path, unpacked: Path) -> None:
     client.parent.mkdir()
     plugins = str(unpacked / "usr/libexec/docker/cli-plugins")
     client.write_text(json.dumps({"cliPluginsExtraDirs": [plugins]}))
+    try:
+        network = bridge.make(bridge.name(root))
+    except OSError:  # not allowed here: containers have the machine's network alone
+        network = "none"
     (root / "daemon.json").write_text(
         json.dumps(
             {
@@ -118,10 +122,12 @@ def _configure(root: Path, unpacked: Path) -> None:
                 "exec-opts": ["native.cgroupdriver=cgroupfs"],
                 "init-path": str(unpacked / "usr/bin/tini-static"),
                 "features": {"containerd-snapshotter": True},
-                # The machine's firewall and interfaces stay as they are.
-                "bridge": "none",
+                # The machine's firewall stays as it is, and another engine's interfaces: with no
+                # bridge of its own it would remove `docker0`.
+                "bridge": network,
                 "iptables": False,
                 "ip6tables": False,
+                "ip-forward": False,
             }
         )
     )

@@ -70,8 +70,11 @@ def program() -> str:
 
 
 @contextmanager
-def registry() -> Iterator[Registry]:
-    """Run an empty registry until the end; NoRegistry where that cannot be."""
+def registry(auth: str = "") -> Iterator[Registry]:
+    """Run an empty registry until the end; NoRegistry where that cannot be.
+
+    `auth` is the part of its configuration that says who may do what; without it, everybody.
+    """
     command = program()
     with closing(socket.socket()) as listener:
         listener.bind(("127.0.0.1", 0))
@@ -79,7 +82,8 @@ def registry() -> Iterator[Registry]:
     folder = remains.Folder("copier-poetry-registry-")
     try:
         file = folder.path / "config.yml"
-        file.write_text(CONFIGURATION.format(folder=folder.path / "data", port=port), "utf-8")
+        text = CONFIGURATION.format(folder=folder.path / "data", port=port) + auth
+        file.write_text(text, "utf-8")
         process = subprocess.Popen(
             bound(command, "serve", str(file)),
             stdin=subprocess.DEVNULL,

@@ -18,6 +18,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+if __package__:
+    from tests.engine import bridge
+else:  # the process apart, which has no more than this folder's files
+    import bridge  # type: ignore[import-not-found, no-redef]
+
 PATIENCE = 60  # seconds
 
 
@@ -37,7 +42,7 @@ class Folder:
                 break
             os.close(self.lock)
         self._watcher = subprocess.Popen(
-            [sys.executable, "-ISB", __file__, str(self.path)],
+            [sys.executable, "-SB", __file__, str(self.path)],
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -65,6 +70,7 @@ def gone(path: Path) -> bool:
         for hierarchy in Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").glob("*"):
             for group, _, _ in os.walk(hierarchy / path.name, topdown=False):
                 Path(group).rmdir()
+        bridge.remove(bridge.name(path))
         shutil.rmtree(path)
     return not path.exists()
 

@@ -195,10 +195,11 @@ def processes(text: str) -> list[str]:
 
 
 def traces(env: dict[str, str]) -> list[str]:
-    """Files, mounts, control groups and processes of the private engine that `env` leads to."""
+    """Files, mounts, interfaces, control groups and processes of the engine that `env` leads to."""
     root = Path(env["DOCKER_HOST"].removeprefix("unix://")).parent
     found = [str(root)] if root.exists() else []
     found += [line for line in Path("/proc/mounts").read_text().splitlines() if root.name in line]
+    found += map(str, Path("/sys/class/net").glob(f"cpe-{root.name.rpartition('-')[2]}"))
     found += [str(group) for group in Path("/sys/fs/cgroup").glob(f"*/{root.name}")]
     return found + processes(root.name)
 
@@ -217,7 +218,7 @@ def test_killed_starter_leaves_nothing() -> None:
         container = ["docker", "run", "--detach", "--network=host", image, "sleep", "987654"]
         subprocess.run(container, env=env, check=True)
         assert processes("sleep 987654")
-        assert len(traces(env)) > 3
+        assert len(traces(env)) > 4
         starter.kill()
     deadline = time.monotonic() + 10
     while processes("sleep 987654") + processes(env["DOCKER_CONFIG"].removesuffix("config")):
@@ -232,7 +233,7 @@ def test_killed_starter_leaves_nothing() -> None:
 @pytest.mark.usefixtures("private")
 def test_closed_engine_leaves_nothing() -> None:
     with engine() as found:
-        assert len(traces(found.env)) > 3
+        assert len(traces(found.env)) > 4
     assert traces(found.env) == []
 
 
