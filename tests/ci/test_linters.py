@@ -1,0 +1,47 @@
+"""The tools that read pipelines have nothing to say of ours, and something of a spoiled one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from plumbum.commands.base import BaseCommand
+
+from tests.ci import tools
+from tests.ci.conftest import copy
+
+GITHUB, GITLAB = ".github/workflows/ci.yml", ".gitlab-ci.yml"
+
+Tool = Callable[[], BaseCommand]
+READERS: list[tuple[str, Tool, str, str, str]] = [
+    ("github", tools.actionlint, GITHUB, "github.ref_type", "github.reftype"),
+    ("github", tools.zizmor, GITHUB, "make lint", "echo ${{ github.head_ref }}"),
+    ("github", lambda: tools.schema("github-workflows"), GITHUB, "runs-on:", "runs:"),
+    ("gitlab", lambda: tools.schema("gitlab-ci"), GITLAB, "resource_group:", "resource-group:"),
+]
+names = pytest.mark.parametrize(
+    ("ci", "tool", "file", "was", "spoiled"),
+    READERS,
+    ids=["actionlint", "zizmor", "github-schema", "gitlab-schema"],
+)
+
+
+def read(tool: Tool, folder: Path, file: str) -> tuple[int, str]:
+    """Return how a tool ends that reads the file, and what it says."""
+    code, output, errors = tool().with_cwd(folder)[file].run(retcode=None)
+    return code, output + errors
+
+
+@names
+def test_the_tools_find_nothing_but_what_is_spoiled(
+    template: Path, tmp_path: Path, ci: str, tool: Tool, file: str, was: str, spoiled: str
+) -> None:
+    service = copy(template, tmp_path / "service", ci=ci)
+    code, said = read(tool, service, file)
+    assert code == 0, said
+    text = (service / file).read_text("utf-8")
+    assert was in text
+    (service / file).write_text(text.replace(was, spoiled), "utf-8")
+    code, said = read(tool, service, file)
+    assert code != 0, said
