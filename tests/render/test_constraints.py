@@ -29,6 +29,4 @@ def test_a_build_takes_no_uv_but_that_of_the_standard(service: Service) -> None:
     uv = STANDARD["uv"]
     assert list(uv["hashes"]) == [uv["version"]], MOVED
     line = " --hash=".join([f"\nuv=={uv['version']}", *uv["hashes"][uv["version"]]])
-    assert f" uv <<EOF{line}\nEOF\n" in (service() / "Dockerfile").read_text(
-        "utf-8"
-    )
+    assert f" uv <<EOF{line}\nEOF\n" in (service() / "Dockerfile").read_text("utf-8")
