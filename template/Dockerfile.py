@@ -248,8 +248,8 @@ def refusal(said: str) -> str | None:
         (http, "netrc file", NETRC, "NETRC=$HOME/.netrc"),
         (trust, "CA bundle", CA, "CA_BUNDLE=ca.pem"),
         (identity, "client certificate", CLIENT_CERT, "CLIENT_CERT=client.pem"),
-        (r"Permission denied \(publickey", "SSH agent", agent, "SSH=default"),
-        ("Host key verification failed", "known_hosts file", KNOWN_HOSTS, known_hosts),
+        (r"Permission denied \(\S+\)", "SSH agent", agent, "SSH=default"),
+        ("key verification failed", "known_hosts file", KNOWN_HOSTS, known_hosts),
     ):
         if found := re.search(rf"(?s)(.*)({pattern})", said):
             urls = re.findall(r"\w[\w+]*://[^\s`'\"<>(),]+", found[1])

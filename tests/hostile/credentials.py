@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_urlsafe
 
 import trustme
 from cryptography.hazmat.primitives import serialization
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.engine import bases
 from tests.hostile.traces import Secret
-from tests.image.private_index import PASSWORD, TOKEN, USER, netrc
+from tests.image.private_index import USER, basic, netrc
 
 HOST = "localhost"
 
@@ -23,10 +24,17 @@ class Home:
 
     folder: Path
     authority: trustme.CA
+    password: str
+    token: str
 
     def __getitem__(self, name: str) -> str:
         """Return the path of a file."""
         return str(self.folder / name)
+
+    @property
+    def accepted(self) -> list[str]:
+        """What an index accepts of its users."""
+        return [basic(USER, self.password), basic("__token__", self.token)]
 
     def tls(self) -> ssl.SSLContext:
         """Return how an index answers which wants a client certificate of this authority."""
@@ -40,19 +48,20 @@ class Home:
         """Return what must be nowhere else."""
         pem = {"CA": "acme/own.pem", "client": "acme/client.pem", "key": ".ssh/id_ed25519"}
         return [
-            Secret("password", PASSWORD.encode()),
-            Secret("user and password", f"{USER}:{PASSWORD}".encode()),
-            Secret("token", TOKEN.encode()),
-            Secret("user and token", f"__token__:{TOKEN}".encode()),
+            Secret("password", self.password.encode()),
+            Secret("user and password", f"{USER}:{self.password}".encode()),
+            Secret("token", self.token.encode()),
+            Secret("user and token", f"__token__:{self.token}".encode()),
             *(s for name, file in pem.items() for s in Secret.pem(name, Path(self[file]))),
         ]
 
 
-def make(folder: Path, password: str = PASSWORD, token: str = TOKEN) -> Home:
+def make(folder: Path) -> Home:
     """Write a netrc file, one with a token, a CA bundle, a client certificate and an SSH key."""
     (folder / "acme").mkdir()
     (folder / ".ssh").mkdir()
-    home = Home(folder, trustme.CA())
+    password, token = (f"s3cret/{token_urlsafe(12)}+of:{kind}" for kind in ("user", "token"))
+    home = Home(folder, trustme.CA(), password, token)
     authority = home.authority.cert_pem.bytes().decode()
     client = home.authority.issue_cert("build@example.com").private_key_and_cert_chain_pem
     key = Ed25519PrivateKey.generate()

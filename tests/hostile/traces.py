@@ -7,6 +7,7 @@ import binascii
 import bz2
 import contextlib
 import gzip
+import hashlib
 import io
 import json
 import lzma
@@ -111,9 +112,9 @@ class Secret:
 
     @classmethod
     def pem(cls, name: str, file: Path) -> list[Secret]:
-        """Return each line of the bodies of a PEM file as a secret, and what each body encodes."""
+        """Return a line out of each body of a PEM file as a secret, and what the body encodes."""
         bodies = re.findall(r"-----BEGIN [^-]+-----\n(.+?)-----END", file.read_text(), re.DOTALL)
-        lines = [line for body in bodies for line in body.split() if len(line) >= 40]
+        lines = [body.split()[1] for body in bodies]
         encoded = [base64.b64decode(body) for body in bodies]
         return [cls(name, line.encode()) for line in lines] + [cls(name, der) for der in encoded]
 
@@ -143,40 +144,51 @@ class Search:
     traces: list[str]
 
 
-def search(parts: Iterable[Part], secrets: list[Secret]) -> Search:
-    """Look for every form of every secret in every part, and in what is packed within it."""
+def search(parts: Iterable[Part], secrets: list[Secret], known: Iterable[str] = ()) -> Search:
+    """Look for every form of every secret in every part, and in what is packed within it.
+
+    What is known by its digest, such as the layers of a base image, is left out.
+    """
     needles: dict[bytes, str] = {}
     for secret in secrets:
         for form, encoding in forms(secret.content).items():
             needles.setdefault(form, f"{secret.name} ({encoding})")
     traces = []
-    seen: set[int] = set()
+    seen = set(known)
+    parts_seen = 0
     for name, data in parts:
         for place, content in opened(name, data):
-            if (key := hash(content)) not in seen:
-                seen.add(key)
+            digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+            if digest not in seen or len(content) < TEXT:
+                seen.add(digest)
+                parts_seen += 1
                 traces += [f"{place}: {name}" for form, name in needles.items() if form in content]
-    return Search(len(seen), traces)
+    return Search(parts_seen, traces)
 
 
 # ---- places
 
 
-def blobs(folder: Path, known: set[str]) -> Iterator[Part]:
-    """Yield what a registry or an OCI layout keeps, but for what is known by its digest."""
+def layout(archive: Path) -> Iterator[Part]:
+    """Yield what an OCI layout in a tar file holds."""
+    with tarfile.open(archive) as members:
+        for member in members:
+            if file := members.extractfile(member) if member.isfile() else None:
+                yield f"image {member.name}", file.read()
+
+
+def below(place: str, folder: Path) -> Iterator[Part]:
+    """Yield every file below a folder."""
     for file in sorted(folder.rglob("*")):
         if file.is_file():
-            name = str(file.relative_to(folder))
-            if not any(digest in name for digest in known):
-                yield name, file.read_bytes()
+            yield f"{place} {file.relative_to(folder)}", file.read_bytes()
 
 
-def files(folder: Path) -> Iterator[Part]:
+def tree(folder: Path) -> Iterator[Part]:
     """Yield the files of a work tree, without what only git or a tool of its owner keeps."""
-    for file in sorted(folder.rglob("*")):
-        path = file.relative_to(folder)
-        if file.is_file() and not {".git", ".venv", ".poetry"} & set(path.parts):
-            yield str(path), file.read_bytes()
+    for path, content in below("work tree", folder):
+        if not {".git", ".venv", ".poetry"} & set(path.split(" ", 2)[2].split("/")):
+            yield path, content
 
 
 def objects(repository: Path) -> Iterator[Part]:

@@ -18,7 +18,6 @@ from tasks import mirror
 
 USER = "build-user"
 PASSWORD = "s3cret/of+the:index"
-TOKEN = "pypi-AgEIcHlwaS5vcmc~7f+Zk/9=x"
 
 
 def basic(user: str, password: str) -> str:
@@ -33,7 +32,6 @@ def netrc(user: str, password: str, host: str = "127.0.0.1") -> str:
 
 BASIC = basic(USER, PASSWORD)
 NETRC = netrc(USER, PASSWORD)
-ACCEPTED = {BASIC, basic("__token__", TOKEN)}
 
 METADATA = "Metadata-Version: 2.2\nName: {name}\nVersion: 1.0\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -53,14 +51,14 @@ class Index:
 
 
 @contextmanager
-def private_index(tls: ssl.SSLContext | None = None) -> Iterator[Index]:
-    """Serve until the end, with TLS where it is given how."""
+def private_index(*accepted: str, tls: ssl.SSLContext | None = None) -> Iterator[Index]:
+    """Serve until the end to who is accepted, with TLS where it is given how."""
     public = mirror.simple_index().rstrip("/")
     files = {"acme_greeting-1.0-py3-none-any.whl": greeting(), "acme_native-1.0.tar.gz": native()}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if self.headers["Authorization"] not in ACCEPTED:
+            if self.headers["Authorization"] not in (accepted or {BASIC}):
                 self.answer(401, b"", ("WWW-Authenticate", 'Basic realm="index"'))
                 return
             name = self.path.strip("/").rpartition("/")[2]

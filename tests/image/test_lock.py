@@ -183,6 +183,25 @@ def test_a_lock_of_a_poetry_that_left_groups_out_of_the_hash_is_fresh(
                 dockerfile.lock(TIERS)
 
 
+@pytest.mark.parametrize(
+    "address", ["https://me:word@localhost/simple/", "https://word@localhost/"]
+)
+def test_a_lock_that_names_credentials_is_refused_without_telling_them(
+    address: str, dockerfile: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = (
+        '[[package]]\nname = "six"\nversion = "1"\ngroups = ["main"]\nfiles = []\n'
+        f'[package.source]\ntype = "legacy"\nurl = "{address}"\n[metadata]\nlock-version = "2.1"\n'
+        f'content-hash = "{dockerfile.content_hash(tomllib.loads(NOTHING))}"\n'
+    )
+    monkeypatch.chdir(project(tmp_path / "project", NOTHING, lock))
+    with pytest.raises(
+        SystemExit, match=r"^poetry\.lock has credentials in the .+localhost"
+    ) as told:
+        dockerfile.lock(TIERS)
+    assert "word" not in str(told.value)
+
+
 def git_package(folder: Path) -> str:
     """Return the address of a repository that holds a package."""
     folder.mkdir()
