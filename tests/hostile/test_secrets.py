@@ -77,7 +77,7 @@ def watch() -> Iterator[Watch]:
     watch, ended = Watch(), threading.Event()
 
     def look() -> None:
-        while not ended.wait(0.02):
+        while not ended.wait(0.1):
             watch.commands |= {command: place for place, command in traces.commands()}
 
     thread = threading.Thread(target=look)
