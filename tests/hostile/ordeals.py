@@ -121,7 +121,8 @@ class Ordeal:
         What is refused, the next copy lacks; `context` are answers that nobody objects to.
         """
         left = dict(answers)
-        while (question := self.copy({**context, **left}, in_file)) is not None:
+        options = [] if in_file else ["--skip-tasks"]
+        while (question := self.copy({**context, **left}, in_file, *options)) is not None:
             assert question in left, f"{question}: {context[question]!r} is refused"
             del left[question]
             self.refused[question] += 1

@@ -15,7 +15,7 @@ from tests.hostile.ordeals import check, snapshot
 from tests.render.conftest import Copier
 from tests.render.support import Fork
 
-KEPT = ["quotes", "template", "shell", "backslashes", "direction", "yaml"]
+KEPT = [("quotes", "backslashes"), ("template", "direction"), ("shell", "yaml")]
 # Edited by hand, as no copy would take them.
 WRONG: list[tuple[str, Any]] = [
     ("project_name", "two\nlines"),
@@ -57,11 +57,12 @@ def beside(service: Fork) -> dict[str, bytes]:
     return {name: text for name, text in there.items() if not name.startswith("service")}
 
 
-@pytest.mark.parametrize("group", KEPT)
+@pytest.mark.parametrize("groups", KEPT, ids="-".join)
 def test_what_is_odd_is_kept_by_update_and_recopy(
-    fork: Fork, copier: Copier, tmp_path: Path, tally: Tally, group: str
+    fork: Fork, copier: Copier, tmp_path: Path, tally: Tally, groups: tuple[str, ...]
 ) -> None:
-    odd = FRAGMENTS[group]
+    mixed = zip(*(FRAGMENTS[group] for group in groups), strict=False)
+    odd = [fragment for fragments in mixed for fragment in fragments]
     answers = {
         "project_name": next(lines(80, odd)),
         "description": next(lines(200, odd)),
@@ -84,27 +85,21 @@ def test_what_is_odd_is_kept_by_update_and_recopy(
     )
 
 
-@pytest.mark.parametrize("command", [("update",), ("recopy", "--overwrite")])
-@pytest.mark.parametrize(("question", "answer"), WRONG)
+@pytest.mark.parametrize(("question", "answer"), WRONG, ids=[question for question, _ in WRONG])
 def test_what_was_edited_by_hand_is_refused_in_one_sentence(
-    fork: Fork,
-    copier: Copier,
-    tmp_path: Path,
-    tally: Tally,
-    question: str,
-    answer: Any,
-    command: str,
+    fork: Fork, copier: Copier, tmp_path: Path, tally: Tally, question: str, answer: Any
 ) -> None:
     service = made(fork, tmp_path, copier, {})
     file = service.path / ".copier-answers.yml"
     stored = yaml.safe_load(file.read_text("utf-8"))
     file.write_text(yaml.safe_dump({**stored, question: answer}), "utf-8")
     service.commit("Edit an answer by hand")
-    with local.cwd(service.path):
-        done = copier(*command, *OPTIONS)
-    assert done.code == 1, done
-    assert done.sentence.startswith(f"{question}: ")
-    assert len(done.sentence) < 250
-    assert service.git("status", "--porcelain") == ""
+    for command in ("update",), ("recopy", "--overwrite"):
+        with local.cwd(service.path):
+            done = copier(*command, *OPTIONS)
+        assert done.code == 1, done
+        assert done.sentence.startswith(f"{question}: ")
+        assert len(done.sentence) < 250
+        assert service.git("status", "--porcelain") == ""
     assert beside(service) == {}
-    tally("answers edited by hand", tried=1, refused=1)
+    tally("answers edited by hand, over an update and a recopy", tried=2, refused=2)
