@@ -31,11 +31,13 @@ UNUSED |= {"site-packages", "ensurepip", "venv", "distutils", "lib2to3", "pydoc_
 Table = dict[str, Any]
 
 
-def uv() -> None:
-    """Install the uv that standard input names, which installs the rest."""
+def uv(requirement: str) -> None:
+    """Install uv, which installs the rest."""
+    wanted = Path("/tmp/uv")
+    wanted.write_text(requirement, "utf-8")
     pip = [sys.executable, "-m", "pip", "install", "-vv", "--no-input", "--no-cache-dir"]
     pip += ["--no-compile", "--disable-pip-version-check", "--root-user-action=ignore"]
-    pip += ["--target=/opt/uv", "--requirement=/dev/stdin"]
+    pip += ["--target=/opt/uv", f"--requirement={wanted}"]
     if index := os.environ["INDEX"]:
         pip.append(f"--index-url={index}")
     fetch(pip)
@@ -371,8 +373,8 @@ def finish(date: int) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["uv"]:
-            uv()
+        case ["uv", requirement]:
+            uv(requirement)
         case ["lock", tiers]:
             lock(int(tiers))
         case ["install"]:

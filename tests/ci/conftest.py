@@ -31,6 +31,8 @@ PYTHON = "python:3.13-slim-trixie"
 DOCKERFILES = {
     "docker/buildkit-syft-scanner:stable-1": f"FROM {PYTHON}\nCOPY scanner.py /\n"
     'ENTRYPOINT ["python", "/scanner.py"]\n',
+    "docker:29-dind": f"FROM {PYTHON}\n"  # the engine is there; a job finds it by DOCKER_HOST
+    'CMD ["sleep", "infinity"]\n',
     "ghcr.io/sigstore/cosign/cosign:v3.1.3": "FROM scratch\nCOPY cosign /ko-app/cosign\n"
     'ENTRYPOINT ["/ko-app/cosign"]\n',
 }
@@ -187,6 +189,8 @@ def world(
         env["DOCKER_CONFIG"] = str(folder / "docker")
         own = Path(docker.env.get("DOCKER_CONFIG", Path.home() / ".docker"))
         shutil.copytree(own, folder / "docker") if own.exists() else (folder / "docker").mkdir()
+        env["PATH"] = f"{tools.cosign().parent}:{env['PATH']}"
+        env["POETRY"] = str(ROOT / ".poetry/bin/poetry")
         env["DOCKER_BUILD_FLAGS"] = f"--network={docker.network} --progress=plain"
         world = World(docker, running, folder, env)
         _organisation(world, template)
@@ -204,7 +208,8 @@ def _organisation(world: World, template: Path) -> None:
     engine("push", "--quiet", f"{hub}/{PYTHON}")
     context = world.folder / "standins"
     shutil.copytree(STANDINS, context)
-    shutil.copy(tools.cosign(), context / "cosign")
+    (context / "cosign").write_text(f'#!/bin/sh\nexec {tools.cosign()} "$@"\n')
+    (context / "cosign").chmod(0o755)
     digests = {}
     for name, dockerfile in DOCKERFILES.items():
         (context / "Dockerfile").write_text(dockerfile)
@@ -212,8 +217,8 @@ def _organisation(world: World, template: Path) -> None:
         flags = ["--provenance=false", "--push", f"--metadata-file={metadata}"]
         engine("build", flags, f"--tag={hub}/{name}", context)
         digests[name] = json.loads(metadata.read_text())["containerimage.digest"]
-    (engine["logout", world.registry.address])()
-
+    shutil.copytree(world.folder / "docker", world.folder / "runner")
+    engine("logout", world.registry.address)
     shutil.copytree(template, world.template)
     standard = tomlkit.parse((ROOT / "standard.toml").read_text("utf-8")).unwrap()
     standard["registry"] = {"mirror": hub, "images": f"{world.registry.address}/acme"}

@@ -28,12 +28,15 @@ class Story(NamedTuple):
 
 
 def job(service: Service, name: str, **variables: str) -> Outcome:
-    """Run one job of the pipeline, as a runner would."""
+    """Run one job of the pipeline, as a runner would that has a login of its own."""
+    world = service.world
+    variables |= {"DOCKER_CONFIG": world.env["DOCKER_CONFIG"]}
     given = [f"--variable={key}={value}" for key, value in variables.items()]
     service.git("update-ref", "refs/remotes/origin/main", "HEAD")
     service.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
-    home = service.world.folder / "home"
-    runner = tools.gitlab(**service.world.env)[f"--home={home}", "--needs=false", given, name]
+    env = world.env | {"DOCKER_CONFIG": str(world.folder / "runner")}
+    home = f"--home={world.folder / 'home'}"
+    runner = tools.gitlab(**env)[home, "--needs=false", given, name]
     return Outcome(*runner.with_cwd(service.folder).run(retcode=None))
 
 

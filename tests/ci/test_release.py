@@ -10,12 +10,13 @@ import pytest
 from tests.ci import tools
 from tests.ci.conftest import LOGIN, Service, World
 from tests.engine.registry import registry
+from tests.image.services import ROOT
 
 
 @pytest.fixture(scope="module")
 def service(world: World) -> Service:
     """Return a service whose developer has logged in."""
-    made = world.service("task", ci="github", service_kind="job")
+    made = world.service("task", ci="github")
     assert made.make("login", **LOGIN).code == 0
     return made
 
@@ -115,7 +116,7 @@ def test_a_registry_that_is_down_is_said_so(service: Service) -> None:
 
 
 def test_without_a_key_or_a_pipeline_nobody_is_trusted(world: World) -> None:
-    service = world.service("plain", key=False, ci="github", service_kind="job")
+    service = world.service("plain", key=False, ci="github")
     (service.folder / ".github/workflows/ci.yml").unlink()
     code = "import release; release.signed('sha256:0')"
     refused = service.run("python3", "-B", "-c", code, IMAGE=service.image)
@@ -142,7 +143,7 @@ def test_without_a_key_or_a_pipeline_nobody_is_trusted(world: World) -> None:
 def test_without_a_key_the_pipeline_itself_is_trusted(
     world: World, ci: str, origin: str, who: str, issuer: str
 ) -> None:
-    service = world.service(f"keyless-{ci}", key=False, ci=ci, service_kind="job")
+    service = world.service(f"keyless-{ci}", key=False, ci=ci)
     service.git("remote", "set-url", "origin", origin)
     trusted = dict(flag.split("=", 1) for flag in service.ask("release._trusted()"))
     assert trusted["--certificate-oidc-issuer"] == issuer
@@ -171,3 +172,14 @@ def test_cosign_that_is_not_here_is_said_so(service: Service) -> None:
     env = {"IMAGE": service.image, "COSIGN": "/nonexistent/cosign"}
     refused = service.run("python3", "-B", "-c", code, **env)
     assert "was not found: install it" in refused.errors
+
+
+def test_the_commands_of_the_documentation_do_what_it_says(world: World) -> None:
+    service = world.service("documented", key=False, ci="github")
+    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs/ci.md").read_text("utf-8"), re.M | re.S)
+    for block in blocks:
+        done = service.run("sh", "-e", "-c", block, **LOGIN, COSIGN_PASSWORD="a password")
+        assert done.code == 0, done.log
+    assert done.output.startswith("1.0.0\n")
+    assert service.ask("release.signed(release.digest('1.0.0'))") is True
+    assert service.git("status", "--porcelain") == ""

@@ -28,5 +28,5 @@ def test_a_service_installs_poetry_by_them(service: Service) -> None:
 def test_a_build_takes_no_uv_but_that_of_the_standard(service: Service) -> None:
     uv = STANDARD["uv"]
     assert list(uv["hashes"]) == [uv["version"]], MOVED
-    line = " --hash=".join([f"\nuv=={uv['version']}", *uv["hashes"][uv["version"]]])
-    assert f" uv <<EOF{line}\nEOF\n" in (service() / "Dockerfile").read_text("utf-8")
+    line = " --hash=".join([f"uv=={uv['version']}", *uv["hashes"][uv["version"]]])
+    assert f'"uv", "{line}"]' in (service() / "Dockerfile").read_text("utf-8")

@@ -82,7 +82,7 @@ def test_the_organisations_own_image_does_not_come_through_the_mirror(
 
 
 def test_a_pinned_image_is_taken_by_its_digest_and_says_so(fork: Fork, make: Make) -> None:
-    fork.standard(r"\[digests\]", f'[digests]\n"{SLIM}" = "{DIGEST}"')
+    fork.standard(r"^\[digests\]", f'[digests]\n"{SLIM}" = "{DIGEST}"')
     service = make()
     assert bases(service) == {f"{SLIM}@{DIGEST}"}
     labels = (service / "Dockerfile").read_text("utf-8")
@@ -92,7 +92,7 @@ def test_a_pinned_image_is_taken_by_its_digest_and_says_so(fork: Fork, make: Mak
 
 
 def test_a_pinned_image_comes_through_the_mirror_too(fork: Fork, make: Make) -> None:
-    fork.standard(r"\[digests\]", f'[digests]\n"{DISTROLESS}" = "{DIGEST}"')
+    fork.standard(r"^\[digests\]", f'[digests]\n"{DISTROLESS}" = "{DIGEST}"')
     fork.standard('^mirror = ""', 'mirror = "mirror.example.com/hub/"')
     mirrored = {f"mirror.example.com/hub/{SLIM}", f"mirror.example.com/hub/{DISTROLESS}@{DIGEST}"}
     assert bases(make(base_image="distroless")) == mirrored
@@ -147,7 +147,7 @@ def test_another_uv_installs_and_is_taken_by_its_version_until_its_hashes_are_kn
     fork: Fork, make: Make
 ) -> None:
     fork.standard(r'^version = ".*"( # what installs)', r'version = "99.0.0"\1')
-    assert "<<EOF\nuv==99.0.0\nEOF\n" in (make() / "Dockerfile").read_text("utf-8")
+    assert '"uv", "uv==99.0.0"]' in (make() / "Dockerfile").read_text("utf-8")
 
 
 def test_a_new_python_is_offered(fork: Fork, make: Make) -> None:
