@@ -31,13 +31,13 @@ UNUSED |= {"site-packages", "ensurepip", "venv", "distutils", "lib2to3", "pydoc_
 Table = dict[str, Any]
 
 
-def uv(requirement: str) -> None:
+def uv(wanted: str) -> None:
     """Install uv, which installs the rest."""
-    wanted = Path("/tmp/uv")
-    wanted.write_text(requirement, "utf-8")
+    file = Path("/tmp/uv")
+    file.write_text(wanted, "utf-8")
     pip = [sys.executable, "-m", "pip", "install", "-vv", "--no-input", "--no-cache-dir"]
     pip += ["--no-compile", "--disable-pip-version-check", "--root-user-action=ignore"]
-    pip += ["--target=/opt/uv", f"--requirement={wanted}"]
+    pip += ["--target=/opt/uv", f"--requirement={file}"]
     if index := os.environ["INDEX"]:
         pip.append(f"--index-url={index}")
     fetch(pip)
@@ -373,8 +373,8 @@ def finish(date: int) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["uv", requirement]:
-            uv(requirement)
+        case ["uv", wanted]:
+            uv(wanted)
         case ["lock", tiers]:
             lock(int(tiers))
         case ["install"]:
