@@ -69,6 +69,7 @@ class World:
     def push(self, name: str, message: str, tag: str = "") -> str:
         """Commit what a work tree holds, tag it, and bring it to the forge; return its address."""
         work = self.folder / name
+        work.mkdir(exist_ok=True)
         with local.env(**ALONE):
             git = local["git"]["-C", work]
             git("init", "--quiet", "--initial-branch", "main")

@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +52,12 @@ def pin(standard: str, digest: str) -> str:
     )
 
 
+def released(world: World, name: str, tag: str) -> str:
+    """Release something on the forge; return its commit."""
+    world.push(name, f"Release {tag}", tag)
+    return str(world.forge.git(f"acme/{name}")("rev-parse", tag)).strip()
+
+
 @pytest.fixture(scope="module")
 def template(world: World) -> str:
     """Publish two releases of this template, between which a base image moved; return its name.
@@ -74,7 +81,8 @@ def template(world: World) -> str:
     with local.env(**ALONE):
         local[sys.executable](work / "tasks/plain.py", world.folder / "plain")
     world.push("plain", "Publish")
-    world.forge.digests.update({PINNED: OTHER, NEWER: OTHER})
+    there = tomllib.loads((ROOT / "standard.toml").read_text("utf-8"))["digests"]
+    world.forge.digests.update({**there, PINNED: OTHER, NEWER: OTHER})
     return "template"
 
 
@@ -202,25 +210,33 @@ def test_an_administrator_rolls_out_in_waves(world: World, fleet: None) -> None:
     assert world.changed("second-1") == {}
 
 
-def test_the_standard_moves_by_digest_and_poetry_alone(world: World, template: str) -> None:
+def test_the_standard_moves_by_digest_its_actions_and_poetry(world: World, template: str) -> None:
+    was, is_now = (released(world, "checkout", tag) for tag in ("v7.0.1", "v9.9.9"))
     source = index.serve(world.forge, "poetry", "2.5.1", "99.0.0")
     standard = (world.folder / template / "standard.toml").read_text("utf-8")
     mirror = world.forge.address.removeprefix("http://")
     settings = json.loads((ROOT / "renovate.json").read_text("utf-8"))
-    settings["customManagers"][0]["packageNameTemplate"] = f"{mirror}/{{{{{{depName}}}}}}"
+    images, actions, *_ = settings["customManagers"]
+    images["packageNameTemplate"] = f"{mirror}/{{{{{{depName}}}}}}"
+    # The forge is no GitHub; its tags are to be had by git.
+    actions["packageNameTemplate"] = f"{world.forge.address}/{{{{{{depName}}}}}}.git"
+    actions["datasourceTemplate"] = "git-tags"
+    line = f'[ci.actions]\ncheckout = "acme/checkout@{was} # v7.0.1"\n\n['
+    standard = re.sub(r"^\[ci\.actions\].*?^\[", line, standard, flags=re.MULTILINE | re.DOTALL)
     work = {"standard.toml": standard, "renovate.json": json.dumps(settings)}
     work["template/Dockerfile"] = f"FROM {mirror}/{PINNED}\n"
     write(world.folder / "standard", work)
     world.push("standard", "The standard")
     rule = {"matchDatasources": ["pypi"], "registryUrls": [source]}
-    rules = {"hostRules": registry(world), "packageRules": [rule]}
+    rules = {"hostRules": registry(world), "packageRules": [rule], "prHourlyLimit": 0}
     world.renovate("standard", home=world.home(), tools=[], **rules)
     moved = []
     for branch, files in world.changed("standard").items():
         assert files == ["standard.toml"]
         patch = str(world.forge.git("acme/standard")("diff", "-U0", f"main...{branch}"))
         moved += re.findall(r"^\+([^+ ]+ = \S+)", patch, re.MULTILINE)
-    assert sorted(moved) == [f'"{PINNED}" = "{OTHER}"', 'version = "99.0.0"']
+    action = f'checkout = "acme/checkout@{is_now}'
+    assert sorted(moved) == [f'"{PINNED}" = "{OTHER}"', action, 'version = "99.0.0"']
 
 
 @pytest.mark.parametrize("owner", ["service", "template"])
