@@ -156,7 +156,7 @@ def places(folder: Path) -> Places:
         assert package in imported(modules[name]), name
         found["app_package"][name] = package
     if kind == "web":
-        title = one(r'FastAPI\(title="(.*?)"', texts[f"{package}/main.py"])
+        title = one(r'\btitle="(.*?)",', texts[f"{package}/main.py"])
         found["project_slug"][f"{package}/main.py"] = title
         settings = texts[f"{package}/settings.py"]
         found["port"][f"{package}/settings.py"] = int(one(r"port: int = Field\((\d+),", settings))
