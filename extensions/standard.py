@@ -61,6 +61,16 @@ def filled(pattern: str, words: str) -> Rule:
     return f"{words}, with no field but {{python}}, {{debian}} and {{debian_number}}", fits
 
 
+def environments(value: Any) -> bool:
+    """Say whether it lists the names of environments, each once."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(LABEL[1](name) for name in value)
+        and len(set(value)) == len(value)
+    )
+
+
 def hashes(value: Any) -> bool:
     """Say whether all of a list are digests."""
     return isinstance(value, list) and all(DIGEST[1](item) for item in value)
@@ -69,6 +79,11 @@ def hashes(value: Any) -> bool:
 HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?"
 IMAGE = filled(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", "the name of an image")
 NAME = text(r"[a-z][a-z0-9-]*", "a name such as slim")
+LABEL = text(
+    r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?",
+    "lower-case letters, digits and dashes that begin with a letter, such as staging",
+)
+QUANTITY = text(r"[0-9]+(\.[0-9]+)?(m|[kMG]i?)?", "a quantity such as 100m or 64Mi")
 VERSION = text(r"[0-9][A-Za-z0-9.]*", "a version such as 2.5.1")
 DIGEST = text(r"sha256:[0-9a-f]{64}", "sha256: and 64 digits")
 FLAG: Rule = "true or false", lambda value: isinstance(value, bool)
@@ -121,6 +136,18 @@ SHAPE: Table = {
             ("checkout", "python", "cache", "buildx", "cosign"),
             text(r"[\w.-]+(/[\w.-]+)+@[0-9a-f]{40} # v[0-9.]+", "owner/name@commit # version"),
         ),
+    },
+    "deploy": {
+        "environments": (f"a list of names: {LABEL[0]}", environments),
+        "replicas": number(1, 1000),
+        "canary_pods": number(1, 1000),
+        "drain": number(0, 3600),
+        "grace": number(0, 86400),
+        "tmp": QUANTITY,
+        "requests": {"cpu": QUANTITY, "memory": QUANTITY},
+        "limits": {"cpu": QUANTITY, "memory": QUANTITY},
+        "gateway": {"name": LABEL, "namespace": LABEL, "domain": text(HOST, "a host name")},
+        "prometheus": {"address": text(r"https?://\S+", "an address")},
     },
     "digests": {"*": DIGEST},
 }
@@ -312,6 +339,7 @@ def table(standard: Table) -> Table:
         "uv": requirement("uv", standard["uv"]),
         "index": standard["index"]["url"],
         "images": standard["registry"]["images"],
+        "deploy": standard["deploy"],
         "pythons": {
             version: {
                 "end_of_life": str(python["end_of_life"]),

@@ -116,6 +116,16 @@ def conflicts() -> list[str]:
     return sorted(stages)
 
 
+def forget() -> None:
+    """Take away what is written once and was written before: its owner has removed it since."""
+    for name in lines("ls-files", "--others", "--exclude-standard", "--", "deploy/overlays"):
+        if lines("log", "-1", "--format=%H", "--", name):
+            Path(name).unlink()
+            for folder in list(Path(name).parents)[:-1]:
+                if not any(folder.iterdir()):
+                    folder.rmdir()
+
+
 def say(sentence: str) -> None:
     """Tell the person at the terminal; Copier speaks on the same stream."""
     print(sentence, file=sys.stderr)
@@ -134,6 +144,7 @@ def main() -> None:
         )
     renamed = before_update.renames(options.old, options.new)
     removed = set(lines("diff", "--no-renames", "--name-only", "--diff-filter=D", "HEAD"))
+    forget()
     kept = keep_edits(removed, renamed, conflicts())
     unmerged = lines("diff", "--name-only", "--diff-filter=U", "--relative")
     changed = lines("status", "--porcelain")

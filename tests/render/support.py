@@ -46,6 +46,16 @@ COMBINATIONS = [
     Combination(kind, base, python)
     for kind, base, python in itertools.product(KINDS, STANDARD["base"], PYTHONS)
 ]
+# What `deploy` adds, each value with each kind once.
+DEPLOYED: list[dict[str, str]] = [
+    {"deploy": "kustomize", "service_kind": kind, **more}
+    for kind, more in [
+        *(("web", {"canary": canary}) for canary in QUESTIONS["canary"]["choices"].values()),
+        ("worker", {}),
+        ("job", {}),
+        ("job", {"schedule": "30 4 * * mon-fri"}),
+    ]
+]
 
 
 def composed(base: str, python: str, packages: Sequence[str] = ()) -> bool:

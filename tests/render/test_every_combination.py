@@ -17,6 +17,7 @@ from .conftest import Service
 from .support import (
     BIN,
     COMBINATIONS,
+    DEPLOYED,
     KINDS,
     POETRY,
     PYTHONS,
@@ -67,7 +68,7 @@ def python(text: str) -> None:
 PARSERS: dict[str, Callable[[str], object]] = {
     ".toml": tomllib.loads,
     ".yml": yaml.safe_load,
-    ".yaml": yaml.safe_load,
+    ".yaml": lambda text: list(yaml.safe_load_all(text)),
     ".json": json.loads,
     ".ini": ini,
     ".py": python,
@@ -99,6 +100,48 @@ def test_every_file_parses(made: Path) -> None:
         suffix = Path(name).suffix
         assert suffix in PARSERS or name in OTHERS, f"nobody here can say whether {name} is right"
         PARSERS.get(suffix, str)(content.decode("utf-8"))
+
+
+every_deployed = pytest.mark.parametrize(
+    "answers", DEPLOYED, ids=lambda answers: "-".join(answers.values()).replace(" ", "_")
+)
+
+
+@every_deployed
+def test_every_file_of_a_deployed_service_parses(service: Service, answers: dict[str, str]) -> None:
+    made = service(**answers)
+    parsed = [
+        PARSERS[path.suffix](path.read_text("utf-8"))
+        for path in (made / "deploy").rglob("*")
+        if path.suffix in PARSERS
+    ]
+    assert len(parsed) > 10
+
+
+@every_deployed
+def test_make_lists_what_promotes(service: Service, answers: dict[str, str], clean: None) -> None:
+    listed = run("make", cwd=service(**answers))
+    assert listed.code == 0, listed.errors
+    targets = [line.split()[1] for line in listed.output.splitlines()]
+    assert {"releases", "promote", "rollback"} <= set(targets)
+    assert ("canary" in targets) == (answers.get("canary", "none") != "none")
+
+
+@every_deployed
+def test_the_lint_of_a_deployed_service_finds_nothing(
+    service: Service, answers: dict[str, str], clean: None
+) -> None:
+    made = service(**answers)
+    for command in (("ruff", "format", "--check"), ("ruff", "check")):
+        linted = run(BIN / command[0], *command[1:], "--no-cache", cwd=made)
+        assert linted.code == 0, linted.output
+
+
+def test_deploying_changes_nothing_of_the_image_nor_of_the_application(service: Service) -> None:
+    plain = service(service_kind="web")
+    deployed = service(service_kind="web", deploy="kustomize", canary="gateway")
+    changed = {name for name in differing(plain, deployed) if not name.startswith("deploy/")}
+    assert changed <= {".copier-answers.yml", "Makefile", "README.md", "release.mk", "release.py"}
 
 
 @every_combination

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from .conftest import Service
-from .support import COMBINATIONS, DEFAULT, KINDS, ROOT, STANDARD, composed, files, run
+from .support import COMBINATIONS, DEFAULT, DEPLOYED, KINDS, ROOT, STANDARD, composed, files, run
 
 SLOTS = {
     "build_packages": ["gcc", "libpq-dev"],
@@ -33,13 +33,17 @@ FILLED: list[dict[str, Any]] = [
     *({"ci": ci} for ci in PIPELINES),
     {"app_package": "shop", "port": 9000, "uid": 1000},
 ]
-ALL: list[dict[str, Any]] = [*(c._asdict() for c in COMBINATIONS), *FILLED]
+ALL: list[dict[str, Any]] = [*(c._asdict() for c in COMBINATIONS), *FILLED, *DEPLOYED]
 
 
 def name(answers: dict[str, Any]) -> str:
     """Name a parameter by its answers."""
     return "-".join(str(value) for value in answers.values() if isinstance(value, str | int))
 
+
+# Renovate's own language, Argo's and GitHub's have such braces too.
+PROGRAMS = "deploy/deploy.py", "deploy/overlays.py"  # the same whatever is deployed
+BRACES = "renovate.json", "deploy/base/analysistemplate.yaml", PIPELINES["github"]
 
 every_service = pytest.mark.parametrize("answers", ALL, ids=name)
 
@@ -78,8 +82,7 @@ def test_no_file_has_blank_debris(texts: dict[str, str]) -> None:
 @every_service
 def test_nothing_of_the_templates_language_is_left(texts: dict[str, str]) -> None:
     for path, text in texts.items():
-        # Renovate's own language has such braces too, and GitHub's.
-        if path in ("renovate.json", PIPELINES["github"]):
+        if path in BRACES:
             continue
         for debris in ("{{", "{%", "{#", "%}", "#}", "Undefined", "jinja"):
             assert debris not in text, path
@@ -91,7 +94,8 @@ def test_nothing_of_the_templates_language_is_left(texts: dict[str, str]) -> Non
 @every_service
 def test_copier_is_named_only_where_its_owner_updates(texts: dict[str, str]) -> None:
     owners = ".copier-answers.yml", "README.md", "LICENSE", "renovate.json"
-    lines = found(texts, "copier|template", *owners)
+    pods = (path for path in texts if path.startswith("deploy/base/"))  # have a template too
+    lines = found(texts, "copier|template", *owners, *pods, *PROGRAMS)
     assert lines
     target = texts["Makefile"].split("\nupdate:")[1].split("\n\n")[0]
     for line in lines:
@@ -108,11 +112,14 @@ def test_what_serves_no_http_knows_nothing_of_it(
         assert found(texts, "EXPOSE")
         assert found(texts, "HEALTHCHECK")
         return
+    for path, text in texts.items():
+        if path.startswith("deploy/base/"):  # where pods say how much memory they ask for
+            texts[path] = re.sub(r"^ *requests:\n", "", text, flags=re.MULTILINE)
     words = (
         "ports?\\b|health|uvicorn|fastapi|starlette|httpx|EXPOSE|drain|listen|requests?\\b|HOST\\b"
     )
     others = (".copier-answers.yml", "LICENSE", ".poetry-constraints.txt", "release.py")
-    assert not found(texts, words, *others)
+    assert not found(texts, words, *others, *PROGRAMS)
 
 
 @every_service
@@ -135,7 +142,7 @@ def test_a_base_is_spoken_of_by_itself_alone(
         assert not found(texts, "distroless|nonroot|gcr\\.io")
     if base != "custom":
         assert not found(texts, "custom\\b|registry\\.example")
-    assert not found(texts, "@sha256:", "release.mk", "release.py", *PIPELINES.values())
+    assert not found(texts, "@sha256:", "release.mk", "release.py", *PIPELINES.values(), *PROGRAMS)
     assert not found(texts, "image\\.base\\.digest")
     if STANDARD["base"][base].get("root", True):
         assert "USER 0" not in texts["Dockerfile"]
@@ -170,6 +177,25 @@ def test_an_empty_slot_leaves_no_word(texts: dict[str, str], answers: dict[str, 
 
 
 @every_service
+def test_who_does_not_deploy_reads_nothing_of_it(
+    texts: dict[str, str], answers: dict[str, Any]
+) -> None:
+    stored = ".copier-answers.yml"
+    deployed = "deploy" in answers
+    assert bool([path for path in texts if path.startswith("deploy/")]) == deployed
+    assert bool(found(texts, "deploy\\b|promot|overlay|kustom", stored)) == deployed
+    canary = answers.get("canary", "none")
+    assert bool(found(texts, "canar|ABORT", stored, *PROGRAMS)) == (canary != "none")
+    for kind, word in {
+        "rollouts": "kind: Rollout|kind: Analysis",
+        "gateway": "kind: HTTPRoute|gateway:",
+        "replicas": "pods=",
+    }.items():
+        lines = found(texts, word, stored, *PROGRAMS)
+        assert bool(lines) == (canary == kind), lines
+
+
+@every_service
 def test_a_pipeline_is_spoken_of_where_there_is_one(
     texts: dict[str, str], answers: dict[str, Any]
 ) -> None:
@@ -177,7 +203,7 @@ def test_a_pipeline_is_spoken_of_where_there_is_one(
     for ci, path in PIPELINES.items():
         assert (path in texts) == (ci == chosen)
         assert bool(found(texts, ci, ".copier-answers.yml", "release.py")) == (ci == chosen)
-    released = chosen != "none"
+    released = chosen != "none" or "deploy" in answers
     words = r"release\.(py|mk)|cosign|sigstore|sbom|signs?\b|pipeline|git tag"
     assert bool(found(texts, words)) == released
     assert ("release.py" in texts) == ("release.mk" in texts) == released
