@@ -8,8 +8,8 @@ export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 # Answers and files are UTF-8 in any locale.
 export PYTHONUTF8 := 1
 
-.PHONY: help new adopt bases constraints test lint test-render test-update test-image test-ci test-hostile test-bots soak \
-	reliability drift fleet tags plain engine bench bench-figures bench-compare
+.PHONY: help new adopt bases constraints test lint test-render test-update test-image test-ci test-deploy test-hostile test-bots \
+	soak reliability drift fleet tags plain engine bench bench-figures bench-compare
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -17,7 +17,7 @@ help: ## Say what there is
 new: .venv/installed ## Make a service: DEST=../my-service [ANSWERS="service_kind=job port=9000" or a file]
 	@$(BIN)/python tasks/new.py "$(DEST)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))
 
-test: lint test-render test-update test-image test-ci test-hostile ## Prove the template, with real images
+test: lint test-render test-update test-image test-ci test-deploy test-hostile ## Prove the template, with real images
 
 lint: .venv/installed ## Check format, lint and types
 	$(BIN)/ruff format --check
@@ -44,6 +44,9 @@ reliability: .venv/installed ## The same, and write what it counts to docs/relia
 
 soak: .venv/installed ## Prove the same at length, and write to that page too: [ONLY=worker]
 	@$(BIN)/python -m benchmarks.reliability soak $(if $(ONLY),--only "$(ONLY)")
+
+test-deploy: .venv/installed ## Prove promotions, canaries and manifests: a real registry and signatures, no cluster
+	$(BIN)/pytest --numprocesses auto tests/deploy
 
 adopt: .venv/installed ## Bring an existing service under the template: SERVICE=../old-service [ANSWERS=…]
 	@$(BIN)/python tasks/adopt.py "$(SERVICE)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))

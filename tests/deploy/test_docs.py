@@ -1,0 +1,89 @@
+"""The commands of the pages do what the pages say, in their order."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.ci.conftest import LOGIN, Service, World, docker, template, world
+
+from tests.conftest import ROOT
+from tests.deploy.conftest import Open
+from tests.deploy.test_canary import NEW, OLD, pods, ready
+from tests.deploy.tools import built, of_kind
+
+__all__ = ["docker", "template", "world"]
+
+
+def commands(page: Path, heading: str = "# ") -> list[str]:
+    """Return the commands of a part's indented blocks, without what is said of them."""
+    part = re.split(rf"^{heading}", page.read_text("utf-8"), flags=re.MULTILINE)[1]
+    lines = re.findall(r"^    ((?:make|git) .*)$", part.partition("\n## ")[0], re.MULTILINE)
+    return [line.partition(" #")[0].strip() for line in lines]
+
+
+def release(service: Service, edit: str, steps: list[str]) -> list[str]:
+    """Edit the application, run commands as a person would; return what they say."""
+    main = service.folder / "app/main.py"
+    main.write_text(main.read_text("utf-8") + f"\n# {edit}\n", "utf-8")
+    said = []
+    for step in steps:
+        done = service.run("sh", "-c", step, **service.world.key)
+        assert done.code == 0, f"{step}: {done.log}"
+        said.append(done.output)
+    return said
+
+
+def runs(service: Service, environment: str) -> str:
+    """Return the image that an environment runs."""
+    [found] = of_kind(built(service.folder / "deploy/overlays" / environment), "Deployment")
+    [container] = found["spec"]["template"]["spec"]["containers"]
+    return str(container["image"])
+
+
+def test_who_has_only_the_readme_brings_an_edit_to_production_and_back_in_ten_commands(
+    world: World, tmp_path: Path
+) -> None:
+    service = world.service("way", deploy="kustomize")
+    service.run("git", "init", "--quiet", "--bare", tmp_path / "origin.git")
+    service.git("remote", "set-url", "origin", str(tmp_path / "origin.git"))
+    assert service.make("login", **LOGIN).code == 0
+    steps = commands(service.folder / "README.md", "## From environment to environment")
+    assert steps == commands(ROOT / "docs/promotion.md")
+    assert len(steps) <= 10
+    earlier = [step.replace("1.4.2", "1.4.1") for step in steps[: steps.index("make releases")]]
+    release(service, "The one before", earlier)
+    before = f"{service.image}@{service.digest('1.4.1')}"
+    there = ["dev", "staging", "production"]
+    assert [runs(service, name) for name in there] == [before] * 3
+
+    *_, table, _, _ = release(service, "Hello", steps)
+    after = f"{service.image}@{service.digest('1.4.2')}"
+    assert after != before
+    assert [runs(service, name) for name in there] == [after, after, before]
+    lines = [line.split() for line in table.splitlines()[1:]]
+    digest = after.partition("@")[2][:19]
+    assert [line[:3] for line in lines] == [[name, "1.4.2", digest] for name in there]
+    assert service.git("ls-remote", "origin", "HEAD").split()[0] == service.git("rev-parse", "HEAD")
+    # What runs is what was built for the tag, and says so.
+    labels = service.ask(f"release.labels({after.partition('@')[2]!r})")
+    assert labels["org.opencontainers.image.version"] == "1.4.2"
+    assert labels["org.opencontainers.image.revision"] == service.git(
+        "rev-parse", "v1.4.2^{commit}"
+    )
+
+
+@pytest.mark.parametrize("canary", ["replicas"])
+def test_the_page_of_canaries_tells_what_happens(opened: Open, canary: str) -> None:
+    shop = ready(opened, canary)
+    five, fifty, all_of_it, abort = commands(ROOT / "docs/canary.md")
+    for command, expected in (
+        (five, {OLD: 19, NEW: 1}),
+        (fifty, {OLD: 1, NEW: 1}),
+        (abort, {OLD: 2}),
+        (five, {OLD: 19, NEW: 1}),
+        (all_of_it, {NEW: 2}),
+    ):
+        shop.does(*command.split()[1:])
+        assert pods(shop) == expected

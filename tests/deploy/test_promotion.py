@@ -1,0 +1,232 @@
+"""A version from environment to environment, by real signatures in a real registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.conftest import Open
+from tests.deploy.shops import ENVIRONMENTS, Keys, Shop
+from tests.render.support import run
+
+
+def promote(shop: Shop, version: str, *environments: str) -> None:
+    """Promote a version to environments, the first ones unless named."""
+    for environment in environments or ENVIRONMENTS:
+        shop.does("promote", f"VERSION={version}", f"TO={environment}")
+
+
+def test_a_version_goes_through_every_environment_by_one_digest(shop: Shop) -> None:
+    promote(shop, "1.4.2")
+    for environment in ENVIRONMENTS:
+        assert shop.runs(environment) == {"1.4.2": shop.digests["1.4.2"]}
+    assert shop.git("log", "--format=%s", "--reverse").splitlines()[1:] == [
+        f"Promote 1.4.2 to {environment}" for environment in ENVIRONMENTS
+    ]
+
+
+def test_a_promotion_commits_one_file_and_nothing_else(shop: Shop) -> None:
+    (shop.folder / "notes.txt").write_text("not to be committed")
+    promote(shop, "1.4.2", "dev")
+    changed = shop.git("show", "--format=", "--name-only", "HEAD")
+    assert changed == "deploy/overlays/dev/kustomization.yaml"
+    assert shop.git("status", "--porcelain") == "?? notes.txt"
+
+
+def test_a_promotion_that_was_done_makes_no_second_commit(shop: Shop) -> None:
+    promote(shop, "1.4.2", "dev")
+    before = shop.state()
+    assert "done already" in shop.does("promote", "VERSION=1.4.2", "TO=dev")
+    assert shop.state() == before
+
+
+def test_an_unknown_version_is_refused(shop: Shop) -> None:
+    sentence = shop.refuses("promote", "VERSION=9.9.9", "TO=dev")
+    assert sentence == f"{shop.image} has no version 9.9.9: run `make push` on its commit."
+
+
+@pytest.mark.parametrize("version", ["1.4.2+build.5", "latest", "1.4", "1.4.2; id", ""])
+def test_what_is_no_version_is_refused(shop: Shop, version: str) -> None:
+    assert "1.4.2" in shop.refuses("promote", f"VERSION={version}", "TO=dev")
+
+
+@pytest.mark.parametrize("place", ["qa", "my stage", "$(id)", "../../base", ""])
+def test_an_unknown_environment_is_refused(shop: Shop, place: str) -> None:
+    sentence = shop.refuses("promote", "VERSION=1.4.2", f"TO={place.replace('$', '$$')}")
+    assert sentence == (
+        f"{place!r} is no environment: say TO= and one of dev, staging, production."
+    )
+
+
+def test_a_version_whose_digest_moved_is_refused(opened: Open) -> None:
+    shop = opened("moved")
+    old = shop.ship("1.4.2")
+    promote(shop, "1.4.2", "dev")
+    new = shop.ship("1.4.2", "other bytes")
+    sentence = shop.refuses("promote", "VERSION=1.4.2", "TO=staging")
+    assert sentence.startswith(
+        f"1.4.2 is {new[:19]} in the registry and was {old[:19]} in dev: a version keeps its bytes"
+    )
+    assert shop.refuses("promote", "VERSION=1.4.2", "TO=dev") == sentence
+    assert shop.runs("dev") == {"1.4.2": old}
+
+
+def test_an_unsigned_version_is_refused_until_it_is_signed(opened: Open) -> None:
+    shop = opened("unsigned")
+    digest = shop.ship("1.4.9", signed=False)
+    assert shop.refuses("promote", "VERSION=1.4.9", "TO=dev") == (
+        f"1.4.9 ({digest[:19]}) is not signed: run `make sign` on its commit."
+    )
+    shop.keys.sign(f"{shop.image}@{digest}")
+    promote(shop, "1.4.9", "dev")
+
+
+def test_a_signature_of_somebody_else_does_not_count(opened: Open, tmp_path: Path) -> None:
+    shop = opened("forged")
+    digest = shop.ship("1.4.9", signed=False)
+    Keys(tmp_path / "theirs").make().sign(f"{shop.image}@{digest}")
+    assert "is not signed" in shop.refuses("promote", "VERSION=1.4.9", "TO=dev")
+
+
+def test_no_environment_is_skipped(shop: Shop) -> None:
+    promote(shop, "1.4.2", "dev")
+    assert shop.refuses("promote", "VERSION=1.4.2", "TO=production") == (
+        "1.4.2 has not been in staging: run `make promote VERSION=1.4.2 TO=staging` first."
+    )
+
+
+def test_a_version_that_has_been_there_may_go_on_though_a_newer_one_came(shop: Shop) -> None:
+    promote(shop, "1.4.2", "dev")
+    promote(shop, "1.10.0", "dev")
+    promote(shop, "1.4.2", "staging")
+    assert shop.runs("staging") == {"1.4.2": shop.digests["1.4.2"]}
+
+
+def test_a_downgrade_is_refused_unless_it_is_meant(shop: Shop) -> None:
+    for version in ("1.4.1", "1.5.0-rc.1", "1.10.0"):
+        promote(shop, version, "dev")
+    assert shop.refuses("promote", "VERSION=1.5.0-rc.1", "TO=dev") == (
+        "dev has 1.10.0, which is newer: say ROLLBACK=1 to go back."
+    )
+    shop.does("promote", "VERSION=1.4.1", "TO=dev", "ROLLBACK=1")
+    assert shop.runs("dev") == {"1.4.1": shop.digests["1.4.1"]}
+
+
+def test_a_tree_with_changes_is_refused(shop: Shop) -> None:
+    (shop.folder / "README.md").write_text("changed")
+    assert shop.refuses("promote", "VERSION=1.4.2", "TO=dev") == (
+        "README.md has changes: commit or stash them first."
+    )
+
+
+def test_an_overlay_edited_by_hand_is_refused_and_named(shop: Shop) -> None:
+    promote(shop, "1.4.1", "dev")
+    file = shop.overlay("dev")
+    text = file.read_text("utf-8")
+    file.write_text(text.replace(shop.digests["1.4.1"], shop.digests["1.4.2"]), "utf-8")
+    dirty = shop.refuses("promote", "VERSION=1.4.1", "TO=staging")
+    assert dirty == f"{file.relative_to(shop.folder)} has changes: commit or stash them first."
+    shop.commit()
+    for place in ("dev", "staging"):
+        assert shop.refuses("promote", "VERSION=1.4.1", f"TO={place}") == (
+            "deploy/overlays/dev/kustomization.yaml was edited by hand: revert that commit, "
+            "and put what dev has of its own into settings/."
+        )
+    assert "edited by hand" in shop.does("releases").splitlines()[1]
+    shop.git("revert", "--no-edit", "HEAD")
+    promote(shop, "1.4.1", "staging")
+
+
+def test_a_registry_that_is_down_changes_nothing(opened: Open) -> None:
+    shop = opened()
+    promote(shop, "1.4.2", "dev")
+    down = shop.refuses("promote", "IMAGE=127.0.0.1:1/shop", "VERSION=1.4.2", "TO=staging")
+    assert down.startswith("127.0.0.1:1 does not answer")
+    promote(shop, "1.4.2", "staging")
+
+
+def test_what_was_killed_before_its_commit_is_finished_by_the_same_command(shop: Shop) -> None:
+    hook = shop.folder / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    killer = "kill -9 $(ps -o ppid= -p $PPID) $PPID\n"  # deploy.py and its git
+    hook.write_text(f"#!/bin/sh\n{killer}", "utf-8")
+    hook.chmod(0o755)
+    assert shop.make("promote", "VERSION=1.4.2", "TO=dev").code != 0
+    assert shop.git("status", "--porcelain").endswith("deploy/overlays/dev/kustomization.yaml")
+    hook.unlink()
+    (shop.folder / ".git/index.lock").unlink(missing_ok=True)  # git's own words say so
+    assert "has changes" in shop.refuses("promote", "VERSION=1.4.1", "TO=dev")
+    promote(shop, "1.4.2", "dev")
+    assert shop.git("status", "--porcelain") == ""
+    assert shop.runs("dev") == {"1.4.2": shop.digests["1.4.2"]}
+
+
+def test_a_hook_that_refuses_leaves_all_as_it_was(shop: Shop) -> None:
+    hook = shop.folder / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'no commits on Friday' >&2\nexit 1\n", "utf-8")
+    hook.chmod(0o755)
+    assert shop.refuses("promote", "VERSION=1.4.2", "TO=dev") == (
+        "git commit failed: no commits on Friday"
+    )
+
+
+def test_two_promotions_at_once_both_end_well(shop: Shop) -> None:
+    promote(shop, "1.4.1", "dev")
+    started = [
+        shop.start("promote", "VERSION=1.4.2", "TO=dev"),
+        shop.start("promote", "VERSION=1.4.1", "TO=staging"),
+        shop.start("promote", "VERSION=1.4.2", "TO=dev"),
+    ]
+    ends = [(process.communicate(), process.returncode) for process in started]
+    assert [code for _, code in ends] == [0, 0, 0], ends
+    assert shop.git("status", "--porcelain") == ""
+    assert sorted(shop.git("log", "--format=%s", "-2").splitlines()) == [
+        "Promote 1.4.1 to staging",
+        "Promote 1.4.2 to dev",
+    ]
+    assert shop.runs("dev").keys() == {"1.4.2"}
+    assert shop.runs("staging").keys() == {"1.4.1"}
+
+
+def test_a_shallow_checkout_says_what_it_lacks(shop: Shop, tmp_path: Path) -> None:
+    promote(shop, "1.4.2", "dev")
+    source = f"file://{shop.folder}"
+    run("git", "clone", "--quiet", "--depth=1", source, tmp_path / "shallow")
+    shallow = Shop(tmp_path / "shallow", shop.registry, shop.keys)
+    assert shallow.refuses("promote", "VERSION=1.4.2", "TO=staging") == (
+        "This checkout lacks its history: run `git fetch --unshallow` first."
+    )
+
+
+def test_a_rollback_goes_back_by_one_and_again_by_one(shop: Shop) -> None:
+    for version in ("1.4.1", "1.4.2", "1.10.0"):
+        promote(shop, version, "dev")
+    for version in ("1.4.2", "1.4.1"):
+        assert shop.does("rollback", "TO=dev").startswith(f"Roll dev back to {version}: committed")
+        assert shop.runs("dev") == {version: shop.digests[version]}
+    assert shop.refuses("rollback", "TO=dev") == "dev has had no version before the present one."
+    promote(shop, "1.4.2", "dev")
+    shop.does("rollback", "TO=dev")
+    assert shop.runs("dev").keys() == {"1.4.1"}
+
+
+def test_the_table_says_what_is_where_and_what_comes_next(shop: Shop) -> None:
+    def table() -> list[list[str]]:
+        return [line.split(maxsplit=4) for line in shop.does("releases").splitlines()]
+
+    heading = ["environment", "version", "digest", "since", "next"]
+    assert table() == [heading, *([name, "-", "-", "-"] for name in ENVIRONMENTS)]
+    shop.git("tag", "v1.4.1")
+    assert table()[1] == ["dev", "-", "-", "-", "make promote VERSION=1.4.1 TO=dev"]
+    promote(shop, "1.4.1", "dev", "staging")
+    promote(shop, "1.4.2", "dev")
+    today = shop.git("log", "-1", "--format=%cs")
+    old, new = (shop.digests[version][:19] for version in ("1.4.1", "1.4.2"))
+    assert table() == [
+        heading,
+        ["dev", "1.4.2", new, today],
+        ["staging", "1.4.1", old, today, "make promote VERSION=1.4.2 TO=staging"],
+        ["production", "-", "-", "-", "make promote VERSION=1.4.1 TO=production"],
+    ]
