@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.ci.conftest import LOGIN, Service, World, docker, template, world
 
+from tests.ci.conftest import LOGIN, Service, World, docker, template, world
 from tests.conftest import ROOT
 from tests.deploy.conftest import Open
 from tests.deploy.test_canary import NEW, OLD, pods, ready
