@@ -61,31 +61,26 @@ def filled(pattern: str, words: str) -> Rule:
     return f"{words}, with no field but {{python}}, {{debian}} and {{debian_number}}", fits
 
 
-def environments(value: Any) -> bool:
-    """Say whether it lists the names of environments, each once."""
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(LABEL[1](name) for name in value)
-        and len(set(value)) == len(value)
-    )
-
-
 def hashes(value: Any) -> bool:
     """Say whether all of a list are digests."""
     return isinstance(value, list) and all(DIGEST[1](item) for item in value)
 
 
+def environments(value: Any) -> bool:
+    """Say whether a list names environments, each once, as folders and namespaces can be called."""
+    names = value if isinstance(value, list) else []
+    named = [
+        isinstance(n, str) and re.fullmatch(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", n) for n in names
+    ]
+    return bool(names) and all(named) and len(set(names)) == len(names)
+
+
 HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?"
 IMAGE = filled(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", "the name of an image")
 NAME = text(r"[a-z][a-z0-9-]*", "a name such as slim")
-LABEL = text(
-    r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?",
-    "lower-case letters, digits and dashes that begin with a letter, such as staging",
-)
-QUANTITY = text(r"[0-9]+(\.[0-9]+)?(m|[kMG]i?)?", "a quantity such as 100m or 64Mi")
 VERSION = text(r"[0-9][A-Za-z0-9.]*", "a version such as 2.5.1")
 DIGEST = text(r"sha256:[0-9a-f]{64}", "sha256: and 64 digits")
+QUANTITY = text(r"[0-9]+(\.[0-9]+)?(m|[kMGT]i?)?", "an amount in quotes such as 128Mi")
 FLAG: Rule = "true or false", lambda value: isinstance(value, bool)
 # Everything that the standard may say; what ends in ? may be left out, and * stands for any name.
 BASE = {
@@ -120,6 +115,20 @@ SHAPE: Table = {
         ),
     },
     "index": {"url": text(rf"(https?://{HOST}(/[A-Za-z0-9._~%+/-]*)?)?", "an address")},
+    "deploy": {
+        "environments": ('a list of names such as ["dev", "production"]', environments),
+        "replicas": number(1, 1000),
+        "canary_pods": number(2, 1000),
+        "drain": number(1, 600),
+        "grace": number(1, 3600),
+        "tmp": QUANTITY,
+        **{key: {"cpu?": QUANTITY, "memory": QUANTITY} for key in ("requests", "limits")},
+        "gateway": {
+            **dict.fromkeys(("name", "namespace"), NAME),
+            "domain": text(r"[a-z0-9-]+(\.[a-z0-9-]+)*", "a domain such as example.com"),
+        },
+        "prometheus": {"address": text(rf"https?://{HOST}(/[A-Za-z0-9._~%+/-]*)?", "an address")},
+    },
     "python": {
         "*": {
             "end_of_life": ("a date such as 2029-10-31", lambda value: type(value) is date),
@@ -136,18 +145,6 @@ SHAPE: Table = {
             ("checkout", "python", "cache", "buildx", "cosign"),
             text(r"[\w.-]+(/[\w.-]+)+@[0-9a-f]{40} # v[0-9.]+", "owner/name@commit # version"),
         ),
-    },
-    "deploy": {
-        "environments": (f"a list of names: {LABEL[0]}", environments),
-        "replicas": number(1, 1000),
-        "canary_pods": number(1, 1000),
-        "drain": number(0, 3600),
-        "grace": number(0, 86400),
-        "tmp": QUANTITY,
-        "requests": {"cpu": QUANTITY, "memory": QUANTITY},
-        "limits": {"cpu": QUANTITY, "memory": QUANTITY},
-        "gateway": {"name": LABEL, "namespace": LABEL, "domain": text(HOST, "a host name")},
-        "prometheus": {"address": text(r"https?://\S+", "an address")},
     },
     "digests": {"*": DIGEST},
 }

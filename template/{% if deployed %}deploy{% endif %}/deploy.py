@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import overlays
-import release
 from overlays import Release, Service, State
+
+import release
 from release import Refusal
 
 
