@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.engine import apt, cache
-from tests.engine.contained import contained
+from tests.engine.contained import bound, contained
 from tests.hostile.credentials import HOST, private, public, write
 
 PATIENCE = 20  # seconds
@@ -81,6 +81,8 @@ def git_server(folder: Path, authorized: str) -> Iterator[GitServer]:
         passwd = folder / "passwd"
         passwd.write_text(f"{Path('/etc/passwd').read_text()}{ACCOUNT}\n")
         command = contained("sh", "-c", ROOTED, "sh", str(passwd), *command)
+    else:
+        command = bound(*command)
     libraries = next(root.glob("usr/lib/*-linux-*/libwrap.so.0")).parent
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
@@ -113,9 +115,8 @@ def wait(process: subprocess.Popen[bytes], port: int) -> None:
 def agent(programs: Path, folder: Path) -> Iterator[str]:
     """Run an SSH agent without keys until the end; yield the address of its socket."""
     address = folder / "agent"
-    process = subprocess.Popen(
-        [programs / "ssh-agent", "-D", "-a", address], stdout=subprocess.DEVNULL
-    )
+    command = bound(str(programs / "ssh-agent"), "-D", "-a", str(address))
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + PATIENCE
         while not address.exists() and time.monotonic() < deadline:
