@@ -253,7 +253,7 @@ def refusal(said: str) -> str | None:
         (r"Permission denied \(\S+\)", "SSH agent", agent, "SSH=default"),
         ("key verification failed", "known_hosts file", KNOWN_HOSTS, known_hosts),
     ):
-        if found := re.search(rf"(?s)(.*)({pattern})", said):
+        if found := re.match(rf"(?s)(.*)({pattern})", said):
             urls = re.findall(r"\w[\w+]*://[^\s`'\"<>(),]+", found[1])
             does = f"{urls[-1].rstrip(':') if urls else 'A server'} fails ({found[2]}): "
             if file.exists():
