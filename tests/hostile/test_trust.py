@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -58,7 +60,9 @@ def traced(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pro
         (place / name).mkdir()
     (place / "pip.conf").write_text("[global]\nindex-url = http://127.0.0.1:9/\nretries = 0\n")
     (place / "bin/poetry").write_text(POETRY)
-    (place / "bin/poetry").chmod(0o755)
+    (place / "bin/ps").write_text("#!/bin/sh\nexit 1\n")  # not every machine has one
+    for stand_in in ("poetry", "ps"):
+        (place / "bin" / stand_in).chmod(0o755)
     (place / "bin/python3").symlink_to(os.path.realpath(sys.executable))
     environment = {
         **IDENTITY,
@@ -84,6 +88,9 @@ def traced(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pro
     edit(old, ".ruff.toml", "line-length = 100", "line-length = 99")
     (old / ".mypy.ini").unlink()
     commit(old)
+    (old / ".git/unfinished-update").write_text(
+        f"{git(old, 'rev-parse', 'HEAD').strip()} 4194304\n"
+    )
     updated = trace(
         [*copier, "update", *options, "--vcs-ref=HEAD", str(old)], place / "update", environment
     )
@@ -121,6 +128,25 @@ def test_what_runs_is_what_the_page_lists_and_no_less(traced: list[Program], tal
     assert rows == listed()
     files = {file for row in rows.values() for file in row.files}
     tally("files that trust lets run", listed=len(files), traced=len(files))
+
+
+def test_no_task_names_a_program_that_the_page_does_not_list() -> None:
+    rows = [trust for row, trust in listed().items() if row != COPIER]
+    for file in {file for trust in rows for file in trust.files if file.startswith("tasks/")}:
+        known = {name for trust in rows if file in trust.files for name in trust.programs}
+        assert programs(ast.parse((ROOT / file).read_text("utf-8"))) <= known, file
+
+
+def programs(tree: ast.Module) -> set[str]:
+    """Return the programs of `local["git"]` and of lists that begin with one."""
+    heads = [node.elts[0] for node in ast.walk(tree) if isinstance(node, ast.List) and node.elts]
+    heads += [
+        node.slice
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "local"
+    ]
+    names = {str(head.value) for head in heads if isinstance(head, ast.Constant)}
+    return {name for name in names if name == "poetry" or shutil.which(name)}
 
 
 def test_copier_starts_git_and_the_tasks_alone(traced: list[Program]) -> None:
