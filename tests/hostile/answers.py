@@ -171,13 +171,13 @@ def spoilt(right: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 def near(right: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """Return right answers, nearly right ones, and any text."""
-    return st.one_of(right, right, spoilt(right), right.map(str.upper), texts)
+    return st.one_of(right, right, right, right, spoilt(right), right.map(str.upper), texts)
 
 
 def lists(right: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
     """Return lists of such answers, and what is no list."""
     one_wrong = st.tuples(right, near(right)).map(list)
-    return st.one_of(st.lists(right, max_size=3), st.lists(near(right), max_size=3), one_wrong)
+    return st.one_of(st.lists(right, max_size=3), st.lists(right, max_size=1), one_wrong)
 
 
 def choices(question: str) -> st.SearchStrategy[str]:
@@ -214,20 +214,25 @@ LISTS: dict[str, st.SearchStrategy[str]] = {
     "absent_libraries": matching(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,30}"),
     "extra_paths": FILES,
 }
-COMPUTED = [name for name in QUESTIONS if ALL[name].get("when") is False]
+# What follows from other answers; `make new` alone gives the other one.
+COMPUTED = [q for q in QUESTIONS if ALL[q].get("when") is False and q != "template_source"]
+ASKED = [question for question in QUESTIONS if question not in COMPUTED]
 
 
 def hostile(question: str) -> st.SearchStrategy[object]:
     """Return answers to a question."""
+    if question in COMPUTED:
+        return st.one_of(texts, odd_values)
     if question in LISTS:
         return st.one_of(lists(LISTS[question]), lists(LISTS[question]), texts, odd_values)
-    right = RIGHT.get(question)
-    if question in COMPUTED and right is None:
-        return st.one_of(texts, odd_values)
-    right = right if right is not None else choices(question)
-    return st.one_of(near(right), near(right), near(right), odd_values)
+    right = near(RIGHT[question] if question in RIGHT else choices(question))
+    return st.one_of(right, right, right, right, odd_values)
 
 
 def everything() -> st.SearchStrategy[Answers]:
-    """Return an answer to every question."""
-    return st.fixed_dictionaries({question: hostile(question) for question in QUESTIONS})
+    """Return an answer to every question, and one to what no one is asked."""
+    asked = st.fixed_dictionaries({question: hostile(question) for question in ASKED})
+    computed = st.sampled_from(COMPUTED).flatmap(
+        lambda question: st.fixed_dictionaries({question: hostile(question)})
+    )
+    return st.builds(lambda answers, more: {**answers, **more}, asked, computed)

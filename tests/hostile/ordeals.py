@@ -20,7 +20,8 @@ FILES = {
     *(".copier-answers.yml", ".dockerignore", ".gitignore", "Dockerfile", "Dockerfile.py"),
     *("Dockerfile.runtime.py", "LICENSE", "Makefile", "README.md", "mypy.ini", "poetry.toml"),
     *("pyproject.toml", "renovate.json", "ruff.toml", "tests/test_main.py"),
-    *("APP/__init__.py", "APP/main.py", "APP/settings.py"),
+    *("APP/__init__.py", "APP/main.py", "APP/settings.py", ".poetry-constraints.txt"),
+    *(".github/workflows/ci.yml", ".gitlab-ci.yml", "release.mk", "release.py"),
 }
 YES = {"true", "yes", "on", "y", "t", "1"}
 
@@ -73,6 +74,7 @@ class Ordeal:
     template: Path
     sandbox: Path
     copier: Copier
+    tried: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
 
@@ -121,6 +123,7 @@ class Ordeal:
         What is refused, the next copy lacks; `context` are answers that nobody objects to.
         """
         left = dict(answers)
+        self.tried.update(left.keys())
         options = [] if in_file else ["--skip-tasks"]
         while (question := self.copy({**context, **left}, in_file, *options)) is not None:
             assert question in left, f"{question}: {context[question]!r} is refused"

@@ -105,7 +105,9 @@ def places(folder: Path) -> Places:
     found["project_name"]["README.md"] = readme.split("\n")[0].removeprefix("# ")
     found["description"]["README.md"] = readme.split("\n")[2]
     found["image_repository"]["README.md"] = one(r"# the image (.*):VERSION$", readme)
-    found["image_repository"]["README.md: run"] = one(r"docker run .*?(\S+):0\.1\.0$", readme)
+    found["image_repository"]["README.md: run"] = one(
+        r"docker run .*?(\S+):(?:0\.1\.0|\$\(make version\))$", readme
+    )
     found["app_package"]["README.md"] = one(r"^\| `(.*)/main\.py` \|", readme)
     if answers["package_index"]:
         found["package_index"]["README.md"] = one(r"^Packages come from (.*)\.$", readme)
@@ -113,7 +115,7 @@ def places(folder: Path) -> Places:
     found["project_name"]["Dockerfile"] = unquoted(label(dockerfile, "title"))
     found["description"]["Dockerfile"] = unquoted(label(dockerfile, "description"))
     found["package_index"]["Dockerfile"] = one(
-        r"^ENV INDEX=\$\{POETRY_PYPI_MIRROR_URL(?::-)?(.*)\} REQUESTS", dockerfile
+        r"^ENV INDEX=\$\{POETRY_PYPI_MIRROR_URL(?::-)?(.*)\}$", dockerfile
     )
     found["uid"]["Dockerfile"] = int(one(r"^USER ([1-9]\d*):\d+$", dockerfile))
     found["uid"]["Dockerfile: group"] = int(one(r"^USER [1-9]\d*:(\d+)$", dockerfile))
@@ -167,6 +169,14 @@ def places(folder: Path) -> Places:
     if "LICENSE" in texts and answers["license"] == "MIT":
         holder = "user_name" if answers["user_name"] else "project_name"
         found[holder]["LICENSE"] = texts["LICENSE"].split("\n")[2].removeprefix("Copyright (c) ")
+    pipelines = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml"}
+    for pipeline, name in pipelines.items():
+        if name in texts:
+            found["ci"][name] = pipeline
+            yaml.safe_load(texts[name])
+            found["python_version"][name] = one(
+                r'^ +(?:python-version: "|prefix: python)([\d.]+)"?$', texts[name]
+            )
     found["renovate"]["renovate.json"] = "renovate.json" in texts
     if "renovate.json" in texts:
         json.loads(texts["renovate.json"])

@@ -59,7 +59,7 @@ def statements() -> Iterator[Statement]:
     for number, line in enumerate(LINES, 1):
         if found := re.match(r"\[(.*)\]", line):
             table, header = found[1], number
-        elif found := re.match(r"(\w+) = (.*?)(?: +#.*)?$", line):
+        elif found := re.match(r"(\w+) = (\".*?\"|\S+|\[.+?\])(?: +#.*)?$", line):
             yield Statement(number, table, header, found[1], found[2])
 
 
@@ -130,7 +130,7 @@ def test_each_mistake_is_named_by_file_line_and_key(tmp_path: Path, tally: Tally
         (b"", "line 1: defaults is missing"),
         (b"\xef\xbb\xbf" + STANDARD.encode(), "line 1: "),
         (STANDARD.encode("utf-16"), "cannot be read: "),
-        (STANDARD.replace("[uv]", "[vu]").encode(), "line 1: uv is missing"),
+        (STANDARD.replace("[index]", "[xedni]").encode(), "line 1: index is missing"),
         (STANDARD.replace("13.9", "13.9\x1b").encode(), "line "),
         (STANDARD.replace("[base.slim]", "[base.'s l i m']").encode(), 'base."s l i m" '),
         (STANDARD.replace('"3.14"', '"3.x"').encode(), 'python."3.x" is not a Python'),
