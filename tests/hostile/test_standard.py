@@ -22,6 +22,7 @@ LINES = STANDARD.splitlines()
 # What a base may leave out, and so may what is carried.
 OPTIONAL = {"builder", "debian", "pythons", "apt", "of", "public", "uv", "root"}
 WRONG = ["1979-05-27T07:32:00Z", "1.5", "[[1]]", "{ a = 1 }", '"\\u0000"', "-1", "inf", '""']
+UNREADABLE = ['"unclosed', "", "unquoted", "= 1", '"a" "b"', "[1", '"\\q"', "\x00"]
 MAY_BE_EMPTY = {"mirror", "images", "url"}
 
 
@@ -66,7 +67,7 @@ def statements() -> Iterator[Statement]:
 def broken() -> Iterator[Broken]:
     """Yield standards with each mistake that a line can have."""
     for it in statements():
-        for value in WRONG:
+        for value in WRONG[it.line % 2 :: 2]:
             if not (value == '""' and it.key in MAY_BE_EMPTY):
                 text = it.instead(f"{it.key} = {value}")
                 yield Broken(f"{it.path} = {value}", text, it.line, it.path)
@@ -78,7 +79,7 @@ def broken() -> Iterator[Broken]:
             yield Broken(f"a kye in {it.table}", unknown, it.line + 1, f"{it.table}.kye")
         doubled = it.instead(*[f"{it.key} = {it.value}"] * 2)
         yield Broken(f"{it.path} twice", doubled, it.line + 1, it.key)
-        for value in ('"unclosed', "", "unquoted", "= 1", '"a" "b"', "[1", '"\\q"', "\x00"):
+        for value in UNREADABLE[it.line % 3 :: 3]:
             syntax = it.instead(f"{it.key} = {value}")
             yield Broken(f"{it.path} = {value!r}", syntax, it.line, it.key)
         if it.key in ("runtime", "builder", "interpreter"):
@@ -120,7 +121,7 @@ def test_each_mistake_is_named_by_file_line_and_key(tmp_path: Path, tally: Tally
         assert len(said) < 300, said
         assert said.isprintable(), said
         named += 1
-    assert named > 500
+    assert named > 300
     tally("mistakes in `standard.toml`", tried=named, named=named)
 
 
@@ -154,18 +155,18 @@ def test_no_text_of_the_standard_takes_what_is_odd(tmp_path: Path, tally: Tally)
     texts = [it for it in statements() if it.value.startswith('"')]
     tried, named, free = 0, 0, {"base.slim.help", "base.distroless.help", "base.custom.help"}
     for number, it in enumerate(texts):
-        for odd in ODD[number % 5 :: 5]:  # together the texts see all of them several times
+        for odd in ODD[number % 9 :: 9]:  # together the texts see all of them several times
             quoted = "".join(f"\\U{ord(c):08x}" for c in odd if c != "\ud800")
             file.write_text(it.instead(f'{it.key} = "x{quoted} "'), "utf-8")
             said = sentence(file)
             tried += 1
             named += bool(said)
             assert said.startswith(f"standard.toml, line {it.line}: {it.path} ") or it.path in free
-    assert named > 300
+    assert named > 200
     tally("odd texts in `standard.toml`", tried=tried, named=named)
 
 
-@pytest.mark.parametrize("number", range(0, 500, 25))
+@pytest.mark.parametrize("number", range(0, 300, 20))
 def test_copier_says_it_and_writes_nothing(
     folder: Path, tmp_path: Path, copier: Copier, number: int
 ) -> None:
