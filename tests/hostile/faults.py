@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import re
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -191,10 +193,21 @@ class _Server(ThreadingHTTPServer):
 FAULTS = ("404", "429", "500", "gone", "half", "wrong")
 
 
+def other(wheel: bytes) -> bytes:
+    """Return a wheel that works and is not the one that was published."""
+    content = io.BytesIO(wheel)
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.comment = b"not the one that was published"
+    return content.getvalue()
+
+
 @contextmanager
-def serve(origin: str, *, linked: bool = True) -> Iterator[Index]:
-    """Serve what lies at an address, with the files that its pages link to."""
-    index = Index()
+def serve(origin: str, *, linked: bool = True, warm: Index | None = None) -> Iterator[Index]:
+    """Serve what lies at an address, with the files that its pages link to.
+
+    One that is warm lends what it has fetched.
+    """
+    index = Index(kept=warm.kept if warm else {})
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -216,6 +229,8 @@ def serve(origin: str, *, linked: bool = True) -> Iterator[Index]:
             part = int(len(body) * index.share)
             if fault == "wrong":
                 body = body[:part] + bytes([body[part] ^ 1]) + body[part + 1 :]
+            if fault == "other":
+                body = other(body)
             if fault in ("gone", "half"):
                 body = body[:part]
                 self.close_connection = True

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ class Copy:
         outcome = run(
             *self.command,
             cwd=self.checkout,
-            env={**self.env, **(variables or {})},
+            env={**self.env, mirror.URL: self.index.url, **(variables or {})},
             killed_after=killed_after,
         )
         for name, content in self.kept.items():
@@ -104,7 +105,8 @@ class Copy:
         """Run the same command again; fail unless that leaves what an undisturbed copy does."""
         outcome = self.run()
         if self.way == "copier copy" and "Consider using `--overwrite`" in outcome.errors:
-            outcome = run(*self.command, "--overwrite", cwd=self.checkout, env=self.env)
+            env = {**self.env, mirror.URL: self.index.url}
+            outcome = run(*self.command, "--overwrite", cwd=self.checkout, env=env)
         assert outcome.code == 0, outcome
         self.check(whole, outcome)
 
@@ -134,7 +136,7 @@ def index() -> Iterator[Index]:
 
 
 @pytest.fixture
-def copies(checkout: Path, index: Index, tmp_path: Path) -> Iterator[Copies]:
+def copies(checkout: Path, index: Index, tmp_path: Path) -> Copies:
     """Return `copies(way)`, which gives a copy to be made."""
     config = tmp_path / "gitconfig"
     config.write_text(IDENTITY)
@@ -142,17 +144,14 @@ def copies(checkout: Path, index: Index, tmp_path: Path) -> Iterator[Copies]:
     env = environment(
         GIT_CONFIG_GLOBAL=str(config),
         TMPDIR=str(tmp_path / "tmp"),
-        POETRY_PYPI_MIRROR_URL=index.url,
         POETRY_CACHE_DIR=str(tmp_path / "cache"),
     )
     env["PATH"] = f"{POETRY.parent}:{env['PATH']}"
 
     def copies(way: str, folder: str = "service", **options: Any) -> Copy:
-        copy = Copy(way, checkout, tmp_path / folder, index, env)
-        return replace(copy, **options)
+        return replace(Copy(way, checkout, tmp_path / folder, index, env), **options)
 
-    yield copies
-    index.heal()
+    return copies
 
 
 @dataclass(frozen=True)
@@ -228,30 +227,43 @@ def test_a_copy_onto_a_full_disk_is_finished_once_there_is_room(
 def test_an_index_that_fails_while_locking_costs_the_lock_alone(
     way: str, copies: Copies, whole: Whole, index: Index, tally: Tally
 ) -> None:
-    copy = copies(way)
-    copy.begin()
     moments = chance(way)
     faults = list(FAULTS)
     moments.shuffle(faults)
-    for fault in faults:
-        index.fail(fault, after=moments.randrange(8), share=moments.uniform(0.05, 0.95))
-        outcome = copy.run()
-        assert outcome.code == 0, outcome
-        if "could not be locked (" in outcome.errors:
-            assert "run `make lock`" in outcome.errors
-            assert "\n  make lock\n" in outcome.errors
-            assert not (copy.seen / "poetry.lock").exists()
-        else:
-            assert (copy.seen / "poetry.lock").read_bytes() == whole.files["poetry.lock"], outcome
-            (copy.seen / "poetry.lock").unlink()
-    index.heal()
-    outcome = copy.run()
-    assert outcome.code == 0, outcome
-    assert "`git add . && git commit --message 'Create the service'`" in outcome.errors
-    copy.git("add", ".")
-    copy.git("commit", "--amend", "--no-edit")
-    copy.check(whole.files, outcome)
+    numbers = [(moments.randrange(8), moments.uniform(0.05, 0.95)) for _ in faults]
+    told = list(zip(faults, numbers, strict=True))
+
+    def fail(number: int) -> None:  # Poetry tries again after a while
+        with serve(mirror.simple_index(), warm=index) as failing:
+            copy = copies(way, f"service{number}", index=failing)
+            copy.begin()
+            for fault, (after, share) in told[number::3]:
+                failing.fail(fault, after=after, share=share)
+                check_unlocked(copy, copy.run(), whole)
+            failing.heal()
+            outcome = copy.run()
+            assert outcome.code == 0, outcome
+            assert "`git add . && git commit --message 'Create the service'`" in outcome.errors
+            copy.git("add", ".")
+            copy.git("commit", "--amend", "--no-edit")
+            copy.check(whole.files, outcome)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(fail, range(3)))
     tally(ROW, tried=len(faults), recovered=len(faults))
+
+
+def check_unlocked(copy: Copy, outcome: Outcome, whole: Whole) -> None:
+    """Fail unless the lock is whole, or it is said how to make it."""
+    assert outcome.code == 0, outcome
+    lock = copy.seen / "poetry.lock"
+    if "could not be locked (" in outcome.errors:
+        assert "run `make lock`" in outcome.errors
+        assert "\n  make lock\n" in outcome.errors
+        assert not lock.exists()
+    else:
+        assert lock.read_bytes() == whole.files["poetry.lock"], outcome
+        lock.unlink()
 
 
 @pytest.mark.parametrize(
@@ -307,7 +319,10 @@ def test_two_copies_at_once_into_one_place_give_one_service(
 ) -> None:
     copy = copies(way, kept={})
     with subprocess.Popen(
-        copy.command, cwd=copy.checkout, env=copy.env, stderr=subprocess.DEVNULL
+        copy.command,
+        cwd=copy.checkout,
+        env={**copy.env, mirror.URL: copy.index.url},
+        stderr=subprocess.DEVNULL,
     ) as other:
         outcome = copy.run()
     assert 0 in (outcome.code, other.returncode), outcome
