@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -21,11 +22,13 @@ from tests.render.support import ROOT
 
 ROW = "killed test runs"
 MOMENTS = chance("engine")
+CONTAINED = b"123456"  # what the container's process is known by
 IMAGE = "python:3.13-slim-trixie"
 # What an engine's tests do: a container runs, a registry answers, something is being downloaded.
 RUN = f"""
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from tests.engine import cache, engine
 from tests.engine.registry import registry
 
@@ -48,6 +51,13 @@ def beside(docker: Engine) -> Iterator[str]:
     docker.docker("rm", "--force", container)
 
 
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """Return a folder whose path leaves room for that of an engine's socket."""
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 def processes(folder: Path) -> list[str]:
     """Return the command lines of processes that a run with this temporary folder has left."""
     found = []
@@ -57,7 +67,8 @@ def processes(folder: Path) -> list[str]:
             command = (process / "cmdline").read_bytes()
         except OSError:  # gone meanwhile
             continue
-        if f"TMPDIR={folder}".encode() in variables or os.fsencode(folder) in command:
+        own = f"TMPDIR={folder}".encode() in variables or os.fsencode(folder) in command
+        if own or CONTAINED in command:
             found.append(command.replace(b"\0", b" ").decode(errors="replace"))
     return found
 
@@ -78,13 +89,12 @@ def left(folder: Path, cache: Path) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("seconds", [None, *(MOMENTS.uniform(1, 6) for _ in range(3))])
 def test_a_killed_run_leaves_no_process_mount_or_file_and_no_other_engine_notices(
-    seconds: float | None, docker: Engine, beside: str, tmp_path: Path, tally: Tally
+    seconds: float | None, docker: Engine, beside: str, short: Path, tmp_path: Path, tally: Tally
 ) -> None:
     if not docker.private:
         pytest.skip("A private engine is started where there is no other.")
     (tmp_path / "test_run.py").write_text(RUN.replace("STATION", f"{tmp_path}/station"))
-    temporary, cache = tmp_path / "tmp", tmp_path / "cache"
-    temporary.mkdir()
+    temporary, cache = short, tmp_path / "cache"
     (cache / "copier-poetry-service").mkdir(parents=True)
     for kept in folder().iterdir():  # what is downloaded already
         if ".new-" not in kept.name and kept.suffix != ".lock":
