@@ -222,6 +222,8 @@ def serve(origin: str, *, linked: bool = True, warm: Index | None = None) -> Ite
             except OSError as error:
                 self.send_error(getattr(error, "code", 404))
                 return
+            if fault == "other":
+                body = other(body)
             self.send_response(200)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
@@ -229,8 +231,6 @@ def serve(origin: str, *, linked: bool = True, warm: Index | None = None) -> Ite
             part = int(len(body) * index.share)
             if fault == "wrong":
                 body = body[:part] + bytes([body[part] ^ 1]) + body[part + 1 :]
-            if fault == "other":
-                body = other(body)
             if fault in ("gone", "half"):
                 body = body[:part]
                 self.close_connection = True
