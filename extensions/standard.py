@@ -66,6 +66,12 @@ def hashes(value: Any) -> bool:
     return isinstance(value, list) and all(DIGEST[1](item) for item in value)
 
 
+def amounts(value: Any) -> bool:
+    """Say whether a table has amounts of what a cluster gives out."""
+    known = {"cpu", "memory", "ephemeral-storage"}
+    return isinstance(value, dict) and set(value) <= known and all(map(QUANTITY[1], value.values()))
+
+
 def environments(value: Any) -> bool:
     """Say whether a list names environments, each once, as folders and namespaces can be called."""
     names = value if isinstance(value, list) else []
@@ -122,7 +128,9 @@ SHAPE: Table = {
         "drain": number(1, 600),
         "grace": number(1, 3600),
         "tmp": QUANTITY,
-        **{key: {"cpu?": QUANTITY, "memory": QUANTITY} for key in ("requests", "limits")},
+        **dict.fromkeys(
+            ("requests", "limits"), ('a table such as { cpu = "1", memory = "1Gi" }', amounts)
+        ),
         "gateway": {
             **dict.fromkeys(("name", "namespace"), NAME),
             "domain": text(r"[a-z0-9-]+(\.[a-z0-9-]+)*", "a domain such as example.com"),

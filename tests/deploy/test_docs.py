@@ -65,7 +65,7 @@ def test_who_has_only_the_readme_brings_an_edit_to_production_and_back_in_ten_co
     lines = [line.split() for line in table.splitlines()[1:]]
     digest = after.partition("@")[2][:19]
     assert [line[:3] for line in lines] == [[name, "1.4.2", digest] for name in there]
-    assert service.git("ls-remote", "origin", "HEAD").split()[0] == service.git("rev-parse", "HEAD")
+    assert service.git("ls-remote", "origin", "main").split()[0] == service.git("rev-parse", "HEAD")
     # What runs is what was built for the tag, and says so.
     labels = service.ask(f"release.labels({after.partition('@')[2]!r})")
     assert labels["org.opencontainers.image.version"] == "1.4.2"

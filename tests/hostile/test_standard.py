@@ -60,7 +60,7 @@ def statements() -> Iterator[Statement]:
     for number, line in enumerate(LINES, 1):
         if found := re.match(r"\[(.*)\]", line):
             table, header = found[1], number
-        elif found := re.match(r"(\w+) = (\".*?\"|\S+|\[.+?\])(?: +#.*)?$", line):
+        elif found := re.match(r'(\w+) = ("[^"]*"|.*?)(?: +#.*)?$', line):
             yield Statement(number, table, header, found[1], found[2])
 
 
