@@ -211,15 +211,20 @@ def test_killed_starter_leaves_nothing() -> None:
     checkout = Path(__file__).parents[2]
     env: dict[str, str] = {}
     with subprocess.Popen(up, cwd=checkout, stdout=subprocess.PIPE, text=True) as starter:
-        assert starter.stdout
-        while "PATH" not in env:
-            name, _, value = shlex.split(starter.stdout.readline())[1].partition("=")
-            env[name] = value
-        container = ["docker", "run", "--detach", "--network=host", image, "sleep", "987654"]
-        subprocess.run(container, env=env, check=True)
-        assert processes("sleep 987654")
-        assert len(traces(env)) > 4
-        starter.kill()
+        try:
+            assert starter.stdout
+            while "PATH" not in env:
+                name, _, value = shlex.split(starter.stdout.readline())[1].partition("=")
+                env[name] = value
+            container = ["docker", "run", "--detach", "--network=host", image, "sleep", "987654"]
+            subprocess.run(container, env=env, check=True)
+            deadline = time.monotonic() + 10
+            while not processes("sleep 987654"):  # the engine answers before the program runs
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert len(traces(env)) > 4
+        finally:
+            starter.kill()
     deadline = time.monotonic() + 10
     while processes("sleep 987654") + processes(env["DOCKER_CONFIG"].removesuffix("config")):
         assert time.monotonic() < deadline
