@@ -16,6 +16,7 @@ import pytest
 
 from tests.engine import Engine
 from tests.engine.cache import folder
+from tests.engine.contained import bound
 from tests.hostile.conftest import Tally
 from tests.hostile.faults import chance
 from tests.render.support import ROOT
@@ -102,8 +103,8 @@ def test_a_killed_run_leaves_no_process_mount_or_file_and_no_other_engine_notice
     before = docker.docker("ps", "--all", "--quiet", "--no-trunc").split()
     images = docker.docker("image", "ls", "--quiet").split()
     run = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--rootdir={ROOT}",
-         f"--basetemp={temporary}/pytest", tmp_path / "test_run.py"],
+        bound(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--rootdir={ROOT}",
+              f"--basetemp={temporary}/pytest", f"{tmp_path}/test_run.py"),
         cwd=ROOT,
         env={
             **os.environ,
