@@ -129,8 +129,10 @@ def test_what_is_pushed_is_pinned_in_the_standard(
     flags = f"DOCKER_BUILD_FLAGS=--network={service.engine.network}"
     service.run("env", flags, sys.executable, str(checkout / "tasks/bases.py"), "3.13", "--push")
     after = standard.read_text("utf-8")
-    assert after.startswith(text.replace("registry.example.com/", f"{shop.address}/").rstrip())
-    pins = re.findall(r'^"(\S+)" = "(sha256:[0-9a-f]{64})"$', after, re.MULTILINE)
+    before = text.replace("registry.example.com/", f"{shop.address}/").rstrip()
+    assert after.startswith(before)
+    added = after.removeprefix(before)
+    pins = re.findall(r'^"(\S+)" = "(sha256:[0-9a-f]{64})"$', added, re.MULTILINE)
     names = [name.replace("registry.example.com", shop.address) for name in (BUILDER, RUNTIME)]
     assert [name for name, _ in pins] == names
     service.engine.docker("pull", "--quiet", f"{pins[1][0]}@{pins[1][1]}")
