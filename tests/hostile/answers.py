@@ -194,7 +194,10 @@ FILES = matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,30}(/[A-Za-z0-9_][A-Za-z0-9_.-]{
 LINES = texts.filter(lambda text: len(text) <= 80 and text.isprintable() and text == text.strip())
 RIGHT: dict[str, st.SearchStrategy[str]] = {
     "project_name": LINES,
-    "project_slug": matching(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"),
+    "project_slug": st.one_of(
+        matching(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"),
+        st.sampled_from(["null", "true", "false", "yes", "no", "on", "off", "y", "con"]),
+    ),
     "description": LINES,
     "user_name": LINES,
     "user_email": matching(r"[!#-&*-+/-9=?A-Z^-~-]{1,20}@[a-z0-9.-]{1,20}"),
@@ -206,6 +209,7 @@ RIGHT: dict[str, st.SearchStrategy[str]] = {
     "app_package": matching(r"[a-z][a-z0-9_]{0,62}"),
     "port": NUMBERS,
     "uid": NUMBERS,
+    "schedule": st.sampled_from(["", "@daily", "0 3 * * *", "*/5 0-6 1,15 JAN MON"]),
     "template_source": st.sampled_from(["gh:acme/template", "https://example.com/template.git"]),
 }
 LISTS: dict[str, st.SearchStrategy[str]] = {

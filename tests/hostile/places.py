@@ -15,6 +15,9 @@ from typing import Any
 
 import yaml
 
+from tests.render.support import QUESTIONS as ALL
+
+QUESTIONS = {name: question for name, question in ALL.items() if not name.startswith("_")}
 Places = dict[str, dict[str, object]]
 """What stands where, by question and by `file: place`."""
 
@@ -77,6 +80,41 @@ def packages(dockerfile: str, stage: str) -> list[str]:
     return shlex.split(found[0]) if found else []
 
 
+# Where a manifest that has no name of its own says whose it is.
+SLUGS = {
+    r"deploy/base/kustomization\.yaml": r"app\.kubernetes\.io/name: (\S+)$",
+    r"deploy/overlays/.*/settings/kustomization\.yaml": r" \[(\S+?)\.[a-z]+\.example\.com\]$",
+    r"deploy/canary/kustomization\.yaml": r"instance: (\S+)-canary$",
+    r"deploy/examples/.*": r"^ +(?:namespace|targetNamespace): (\S+)-(?:dev|staging|production)$",
+    r"deploy/deploy\.mk": r" --name=(\S+) ",
+}
+
+
+def manifests(texts: dict[str, str], answers: dict[str, Any], found: Places) -> None:
+    """Add what stands in the manifests, each of which is read whole."""
+    for name, text in texts.items():
+        if not re.fullmatch(r"deploy/.*\.(yaml|mk)", name):
+            continue
+        kinds = list(yaml.safe_load_all(text)) if name.endswith(".yaml") else []
+        for document in kinds:
+            if "/base/" in name and "metadata" in document:
+                found["project_slug"][name] = document["metadata"]["name"]
+        for file, pattern in SLUGS.items():
+            if re.fullmatch(file, name) and re.search(pattern, text, re.MULTILINE):
+                found["project_slug"][name] = one(pattern, text)
+    for name in ("deploy/base/deployment.yaml", "deploy/base/job.yaml"):
+        if name in texts:
+            manifest = yaml.safe_load(texts[name])
+            spec = manifest["spec"]
+            if "jobTemplate" in spec:
+                found["schedule"][name] = spec["schedule"]
+                spec = spec["jobTemplate"]["spec"]
+            pod = spec["template"]["spec"]
+            found["uid"][name] = pod["securityContext"]["runAsUser"]
+            if answers["service_kind"] == "web":
+                found["port"][name] = pod["containers"][0]["ports"][0]["containerPort"]
+
+
 def places(folder: Path) -> Places:
     """Return everything that stands in a service for an answer."""
     texts = {
@@ -86,7 +124,11 @@ def places(folder: Path) -> Places:
     }
     stored: dict[str, Any] = yaml.safe_load(texts[".copier-answers.yml"])
     answers = {name: value for name, value in stored.items() if not name.startswith("_")}
-    found: Places = {name: {".copier-answers.yml": value} for name, value in answers.items()}
+    found: Places = {
+        q: {} for q, question in QUESTIONS.items() if question.get("when") is not False
+    }
+    for name, value in answers.items():  # a question that nobody has reason to ask is not stored
+        found[name][".copier-answers.yml"] = value
     found["template_source"] = {".copier-answers.yml": stored.get("_src_path")}
     package, kind = answers["app_package"], answers["service_kind"]
     dockerfile, readme = texts["Dockerfile"], texts["README.md"]
@@ -177,6 +219,7 @@ def places(folder: Path) -> Places:
             found["python_version"][name] = one(
                 r'^ +(?:python-version: "|prefix: python)([\d.]+)"?$', texts[name]
             )
+    manifests(texts, answers, found)
     found["renovate"]["renovate.json"] = "renovate.json" in texts
     if "renovate.json" in texts:
         json.loads(texts["renovate.json"])

@@ -25,6 +25,7 @@ CONTEXT = st.fixed_dictionaries(
         "base_image": st.sampled_from(["slim", "distroless", "custom"]),
         "license": st.sampled_from(["MIT", "none"]),
         "ci": st.sampled_from(["none", "github", "gitlab"]),
+        "deploy": st.sampled_from(["none", "kustomize", "kustomize"]),
     }
 )
 
@@ -131,11 +132,16 @@ def test_every_file_in_which_an_answer_stands_is_read(
     ordeal: Ordeal, service_kind: str, base_image: str
 ) -> None:
     ci = {"web": "github", "worker": "gitlab", "job": "none"}[service_kind]
+    canary = {"canary": "gateway" if base_image == "slim" else "rollouts"}
     kind = {"service_kind": service_kind, "base_image": base_image, "license": "MIT", "ci": ci}
-    assert ordeal.copy({**SENTINELS, **kind, "renovate": True}, True) is None
+    more = {"web": canary, "worker": {}, "job": {"schedule": "7 5 3 * *"}}[service_kind]
+    answers = {**SENTINELS, **kind, **more, "renovate": True, "deploy": "kustomize"}
+    assert ordeal.copy(answers, True) is None
     texts = {n: c for n, c in snapshot(ordeal.destination).items() if not n.startswith(".git/")}
     found = places(ordeal.destination)
-    for question, answer in SENTINELS.items():
+    for question, answer in (SENTINELS | more).items():
+        if question == "canary":  # chooses files, and stands in none
+            continue
         word = str(answer[0] if isinstance(answer, list) else answer).encode()
         standing = {name for name, content in texts.items() if word in content}
         read = {place.partition(":")[0] for place in found[question]}
