@@ -32,6 +32,9 @@ WINDOWS_DEVICES = {"aux", "con", "nul", "prn"} | {
     f"{d}{n}" for d in ("com", "lpt") for n in range(10)
 }
 
+# Words that YAML takes for a truth, or for nothing, where a name is meant.
+YAML_WORDS = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"]
+
 Table = dict[str, Any]
 Rule = tuple[str, Callable[[Any], object]]
 Key = tuple[str, ...]
@@ -359,6 +362,7 @@ def table(standard: Table) -> Table:
             for version in pythons
         },
         "ci": pipelines(standard),
+        "yaml_words": YAML_WORDS,
         "reserved_names": sorted({*sys.stdlib_module_names, *keyword.kwlist, *WINDOWS_DEVICES}),
     }
 

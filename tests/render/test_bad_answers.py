@@ -21,6 +21,7 @@ WRONG = [
     ("project_name", "separated\u2028lines", "one line"),
     ("project_slug", "", "1 to 63 lower-case letters"),
     ("project_slug", "My-Service", "lower-case letters"),
+    ("project_slug", "null", "no name to YAML"),
     ("project_slug", "my_service", "letters, digits and dashes"),
     ("project_slug", "1st-service", "begins with a letter"),
     ("project_slug", "-service", "begins with a letter"),
@@ -113,6 +114,7 @@ WRONG_TOGETHER = [
 
 RIGHT = [
     ("project_name", "x" * 80),
+    ("project_name", "No"),
     ("project_slug", "a"),
     ("project_slug", "a--" + "1" * 60),
     ("user_email", "team+service@mail.example.com"),
