@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 import reprlib
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import copier._main
 import yaml
 from copier.errors import UserMessageError
 from copier_template_extensions import ContextHook
-from jinja2 import Environment
+from jinja2 import Environment, Template
 
 QUESTIONS = Path(__file__).parent.parent / "copier.yml"
 ANSWERS = ".copier-answers.yml"
@@ -26,6 +27,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, whe
 YES_OR_NO = {"y", "yes", "t", "true", "on", "1", "n", "no", "f", "false", "off", "0"}
 
 Context = MutableMapping[str, Any]
+Templates = Callable[[str], Template]
 
 
 def is_new(context: Context) -> bool:
@@ -43,11 +45,11 @@ def stored(service: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def problem(environment: Environment, question: dict[str, Any], name: str, context: Context) -> str:
+def problem(template: Templates, question: dict[str, Any], name: str, context: Context) -> str:
     """Return why `context[name]` is no answer to the question, or an empty string."""
 
     def render(text: str, known: Context = context) -> str:
-        return environment.from_string(text).render(**known)
+        return template(text).render(**known)
 
     answer = context[name]
     shown = reprlib.repr(answer)
@@ -91,6 +93,7 @@ class Answers(ContextHook):
         questions = yaml.load(QUESTIONS.read_text("utf-8"), LOADER)
         self.questions = {name: q for name, q in questions.items() if not name.startswith("_")}
         self.checked: set[str] = set()
+        self.template = cache(environment.from_string)  # asked again and again
 
     def hook(self, context: Context) -> None:
         """Raise `UserMessageError` for the first given answer that its question does not allow.
@@ -121,10 +124,10 @@ class Answers(ContextHook):
                 known[name] = answer = given[name]
                 if question["type"] == "str" and type(answer) in (int, float):
                     known[name] = str(answer)  # as Copier will: YAML reads 3.13 as a number
-                if wrong := problem(self.environment, question, name, known):
+                if wrong := problem(self.template, question, name, known):
                     raise UserMessageError(f"{name}: {wrong}")
             elif name not in known:
                 default = question["default"]
                 text = default if isinstance(default, str) else json.dumps(default)
-                answer = self.environment.from_string(text).render(**known)
+                answer = self.template(text).render(**known)
                 known[name] = answer if question["type"] == "str" else yaml.safe_load(answer)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.render.support import QUESTIONS as ALL
 
 Answers = dict[str, Any]
+Strategy = st.SearchStrategy[Any]
 
 QUESTIONS: list[str] = [name for name in ALL if not name.startswith("_")]
 # A file that is there only if something was run or written that should not have been.
@@ -154,6 +155,11 @@ odd_values = st.one_of(
 )
 
 
+def mostly(right: Strategy, wrong: Strategy) -> Strategy:
+    """Return answers of which two in three are right: each wrong one takes a copy of its own."""
+    return st.sampled_from([right, right, wrong]).flatmap(lambda strategy: strategy)
+
+
 def matching(pattern: str) -> st.SearchStrategy[str]:
     """Return what fits a pattern of ASCII characters from end to end."""
     return st.from_regex(pattern, fullmatch=True)
@@ -171,13 +177,13 @@ def spoilt(right: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 def near(right: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """Return right answers, nearly right ones, and any text."""
-    return st.one_of(right, right, right, right, spoilt(right), right.map(str.upper), texts)
+    return mostly(right, st.one_of(spoilt(right), right.map(str.upper), texts))
 
 
 def lists(right: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
     """Return lists of such answers, and what is no list."""
-    one_wrong = st.tuples(right, near(right)).map(list)
-    return st.one_of(st.lists(right, max_size=3), st.lists(right, max_size=1), one_wrong)
+    wrong = st.one_of(st.tuples(right, near(right)).map(list), texts, odd_values)
+    return mostly(st.lists(right, max_size=3), wrong)
 
 
 def choices(question: str) -> st.SearchStrategy[str]:
@@ -189,7 +195,7 @@ def choices(question: str) -> st.SearchStrategy[str]:
     return st.sampled_from(offered.get(question) or list(ALL[question]["choices"].values()))
 
 
-NUMBERS = st.one_of(st.integers(-1, 70_000), st.integers()).map(str)
+NUMBERS = st.one_of(st.integers(1024, 65535), st.integers(-1, 70_000), st.integers()).map(str)
 FILES = matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,30}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,9}){0,3}")
 LINES = texts.filter(lambda text: len(text) <= 80 and text.isprintable() and text == text.strip())
 RIGHT: dict[str, st.SearchStrategy[str]] = {
@@ -228,9 +234,9 @@ def hostile(question: str) -> st.SearchStrategy[object]:
     if question in COMPUTED:
         return st.one_of(texts, odd_values)
     if question in LISTS:
-        return st.one_of(lists(LISTS[question]), lists(LISTS[question]), texts, odd_values)
-    right = near(RIGHT[question] if question in RIGHT else choices(question))
-    return st.one_of(right, right, right, right, odd_values)
+        return lists(LISTS[question])
+    right = RIGHT[question] if question in RIGHT else choices(question)
+    return mostly(right, st.one_of(near(right), near(right), odd_values))
 
 
 def everything() -> st.SearchStrategy[Answers]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from plumbum import local
 
 from tests.engine import Engine
-from tests.hostile.answers import COMPUTED, QUESTIONS, Answers, everything, lines
+from tests.hostile.answers import ASKED, COMPUTED, Answers, everything, lines
 from tests.hostile.conftest import Tally, Track
 from tests.hostile.ordeals import Ordeal, snapshot
 from tests.hostile.places import label, places
@@ -62,27 +62,29 @@ def count(ordeal: Ordeal, tally: Tally) -> int:
     for question, tried in ordeal.tried.items():
         refused, kept = ordeal.refused[question], ordeal.kept[question]
         assert refused + kept == tried
-        assert refused
-        assert kept or question in COMPUTED
+        assert not (kept and question in COMPUTED)
         figures = {"tried": tried, "refused": refused, "round-tripped": kept}
-        tally(f"answers to `{question}`", **figures)
-    assert ordeal.tried.keys() == set(QUESTIONS)
+        name = "what no one is asked" if question in COMPUTED else f"`{question}`"
+        tally(f"answers to {name}", **figures)
+    assert ordeal.tried.keys() >= set(ASKED)
+    assert min(ordeal.refused.total(), ordeal.kept.total()) > ordeal.tried.total() / 6
     return ordeal.tried.total()
 
 
+@pytest.mark.parametrize("part", range(4))  # which processes that share a run take in turn
 def test_each_of_two_thousand_answers_is_refused_or_comes_back(
-    ordeal: Ordeal, tally: Tally
+    ordeal: Ordeal, tally: Tally, part: int
 ) -> None:
-    undergo(ordeal, 96, 1)
-    assert count(ordeal, tally) >= 2000
+    undergo(ordeal, 21, part)
+    assert count(ordeal, tally) >= 500
 
 
 @pytest.mark.soak
 def test_each_of_many_more_answers_is_refused_or_comes_back(
     ordeal: Ordeal, tally: Tally, track: Track
 ) -> None:
-    for number in track(range(2, 32), "answers"):
-        undergo(ordeal, 32, number)
+    for number in track(range(4, 40), "answers"):
+        undergo(ordeal, 24, number)
     assert count(ordeal, tally) >= 20_000
 
 
