@@ -27,10 +27,18 @@ class Progress:
         self.bars = Bars(*columns, TimeElapsedColumn(), console=Console(file=terminal))
         self.tests = self.bars.add_task("tests", total=None)
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Begin, with as many tests as were chosen."""
-        self.bars.update(self.tests, total=len(session.items))
+    def pytest_sessionstart(self) -> None:
+        """Begin."""
         self.bars.start()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note how many tests were chosen."""
+        self.bars.update(self.tests, total=len(session.items))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Note it where several processes share the run."""
+        self.bars.update(self.tests, total=len(ids))
 
     def pytest_runtest_logfinish(self) -> None:
         """Count a test."""

@@ -10,6 +10,7 @@ import argparse
 import ast
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ MARKERS = "<!-- figures: make reliability writes what follows -->", "<!-- end of
 PROPERTY = "reliability: "
 # The runs, each with the tests that it takes, and what a reader types.
 RUNS = {"hostile": ("not soak", "make reliability"), "soak": ("soak", "make soak")}
+SHARED = ["--numprocesses=2", "--dist=loadgroup"]  # as `make test-hostile` does
 
 Table = dict[str, Any]
 
@@ -55,7 +57,8 @@ def read(report: Path) -> list[Test]:
             for name, value in properties
             if name.startswith(PROPERTY)
         ]
-        tests.append(Test(case.attrib["file"], case.attrib["name"].partition("[")[0], noted))
+        name = re.split(r"[\[@]", case.attrib["name"])[0]  # without parameters and group
+        tests.append(Test(case.attrib["file"], name, noted))
     return tests
 
 
@@ -98,9 +101,12 @@ def table(named: dict[str, Table]) -> str:
         ["", *(head.replace("_", " ") for head in heads), "command"],
         ["---", *["---:"] * len(heads), "---"],
     ]
-    for name, row in named.items():
-        figures = [f"{row['figures'][head]:,}" for head in heads]
-        lines.append([name, *figures, command(row)])
+    counted = {name: [row["figures"][head] for head in heads] for name, row in named.items()}
+    for name, figures in counted.items():
+        lines.append([name, *(f"{figure:,}" for figure in figures), command(named[name])])
+    if len(named) > 2:
+        sums = [sum(column) for column in zip(*counted.values(), strict=True)]
+        lines.append(["**together**", *(f"**{figure:,}**" for figure in sums), ""])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -134,7 +140,8 @@ def run(name: str, only: str) -> Table:
         chosen = ["-m", RUNS[name][0], *(["-k", only] if only else []), "tests/hostile"]
         written = ["-o", "junit_family=xunit1", f"--junitxml={report}"]
         quiet = ["-q", "--no-header", "-o", "console_output_style=classic"]
-        code = pytest.main([*chosen, *written, *quiet], plugins=[Progress()])
+        shared = SHARED if name == "hostile" else []
+        code = pytest.main([*chosen, *written, *quiet, *shared], plugins=[Progress()])
         if code:
             print("Not all passed: docs/reliability.md stays as it was.", file=sys.stderr)
             sys.exit(code)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import reliability
-from benchmarks.reliability import MARKERS, ROOT, Table, merged, read, rows, write
+from benchmarks.reliability import MARKERS, ROOT, Table, merged, read, rows, table, write
 
 TESTS = '''\
 """Doors stay shut: whoever knocks."""
@@ -59,6 +59,13 @@ def test_a_row_stands_with_its_command_under_what_its_file_says(
     assert "|  | tried | opened | command |" in text
     assert "| doors | 1,234 | 0 | `.venv/bin/pytest test_house.py::test_doors` |" in text
     assert "|  | panes broken | command |" in text
+    assert "together" not in text
+
+
+def test_rows_of_one_kind_are_added_up() -> None:
+    row = {"file": "test_house.py", "tests": ["test_doors"], "figures": {"tried": 1000, "lost": 0}}
+    lines = table({"front": row, "back": row, "cellar": row}).splitlines()
+    assert lines[-1] == "| **together** | **3,000** | **0** |  |"
 
 
 def test_a_run_in_parts_leaves_the_other_rows_and_a_whole_one_does_not() -> None:
