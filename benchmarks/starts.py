@@ -9,7 +9,7 @@ from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 
 from benchmarks.entries import Entry
-from tests.image.containers import free_port
+from tests.engine.loopback import free_port
 
 PATIENCE = 90  # seconds
 PAUSE = 0.002  # seconds between two tries

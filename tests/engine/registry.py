@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import ProxyHandler, Request, build_opener
 
 from plumbum import ProcessExecutionError
 
-from tests.engine import apt, cache, remains
+from tests.engine import apt, cache, loopback, remains
 from tests.engine.contained import bound
 
-PATIENCE = 20  # seconds
 CONFIGURATION = """
 version: 0.1
 log: {{level: error}}
@@ -76,9 +73,7 @@ def registry(auth: str = "") -> Iterator[Registry]:
     `auth` is the part of its configuration that says who may do what; without it, everybody.
     """
     command = program()
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = loopback.free_port()
     folder = remains.Folder("copier-poetry-registry-")
     try:
         file = folder.path / "config.yml"
@@ -92,20 +87,11 @@ def registry(auth: str = "") -> Iterator[Registry]:
             pass_fds=[folder.lock],
         )
         try:
-            _wait(process, port)
+            if not loopback.listens(process, port):
+                raise NoRegistry("The registry on loopback did not start.")
             yield Registry(f"127.0.0.1:{port}", folder.path / "data")
         finally:
             process.kill()
             process.wait()
     finally:
         folder.remove()
-
-
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise NoRegistry("The registry on loopback did not start.")

@@ -44,6 +44,19 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **variables}
 
 
+def somebody(folder: Path, path: Path, **variables: str) -> dict[str, str]:
+    """Return the environment of a person with a name for git, who first finds programs in `path`.
+
+    What they leave outside of a service lies in `folder`.
+    """
+    config = folder / "gitconfig"
+    config.write_text(IDENTITY)
+    scratch = folder / "tmp"
+    scratch.mkdir()
+    env = environment(GIT_CONFIG_GLOBAL=str(config), TMPDIR=str(scratch), **variables)
+    return {**env, "PATH": f"{path}:{env['PATH']}"}
+
+
 def run(
     *command: object, cwd: Path, env: Mapping[str, str], killed_after: float | None = None
 ) -> Outcome:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.engine import apt, cache
+from tests.engine import apt, cache, loopback
 from tests.engine.contained import bound, contained
 from tests.hostile.credentials import HOST, private, public, write
 
-PATIENCE = 20  # seconds
 PACKAGES = ("openssh-server", "openssh-client", "libwrap0")
 # As root it wants an account and a folder of its own, which the machine may lack: here they are
 # those of its namespace alone.
@@ -56,9 +54,7 @@ def unpacked() -> Path:
 def git_server(folder: Path, authorized: str) -> Iterator[GitServer]:
     """Serve the repositories of a folder, until the end, to the one key that is authorized."""
     root = unpacked()
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = loopback.free_port()
     key = Ed25519PrivateKey.generate()
     write(folder / "host_key", private(key))
     write(folder / "authorized_keys", authorized)
@@ -92,23 +88,12 @@ def git_server(folder: Path, authorized: str) -> Iterator[GitServer]:
             stderr=log,
         )
     try:
-        wait(process, port)
+        assert loopback.listens(process, port), "sshd on loopback did not start"
         known_hosts = f"[{HOST}]:{port} {public(key)}\n"
         yield GitServer(port, folder, known_hosts, root / "usr/bin")
     finally:
         process.kill()
         process.wait()
-
-
-def wait(process: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until the server listens."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("sshd on loopback did not start")
 
 
 @contextmanager
@@ -118,7 +103,7 @@ def agent(programs: Path, folder: Path) -> Iterator[str]:
     command = bound(str(programs / "ssh-agent"), "-D", "-a", str(address))
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + loopback.PATIENCE
         while not address.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         yield str(address)

@@ -17,16 +17,15 @@ from tasks import mirror
 from tests.hostile.conftest import Tally
 from tests.hostile.faults import (
     FAULTS,
-    IDENTITY,
     NO_UTF8,
     Index,
     Room,
     chance,
     clock,
-    environment,
     room,
     run,
     serve,
+    somebody,
 )
 from tests.render.support import BIN, POETRY, Outcome, files
 
@@ -138,15 +137,7 @@ def index() -> Iterator[Index]:
 @pytest.fixture
 def copies(checkout: Path, index: Index, tmp_path: Path) -> Copies:
     """Return `copies(way)`, which gives a copy to be made."""
-    config = tmp_path / "gitconfig"
-    config.write_text(IDENTITY)
-    (tmp_path / "tmp").mkdir()
-    env = environment(
-        GIT_CONFIG_GLOBAL=str(config),
-        TMPDIR=str(tmp_path / "tmp"),
-        POETRY_CACHE_DIR=str(tmp_path / "cache"),
-    )
-    env["PATH"] = f"{POETRY.parent}:{env['PATH']}"
+    env = somebody(tmp_path, POETRY.parent, POETRY_CACHE_DIR=str(tmp_path / "cache"))
 
     def copies(way: str, folder: str = "service", **options: Any) -> Copy:
         return replace(Copy(way, checkout, tmp_path / folder, index, env), **options)

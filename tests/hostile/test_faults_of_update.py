@@ -16,15 +16,14 @@ import pytest
 from tests.hostile.conftest import Tally
 from tests.hostile.faults import (
     FAULTS,
-    IDENTITY,
     NO_UTF8,
     Room,
     chance,
     clock,
-    environment,
     room,
     run,
     serve,
+    somebody,
 )
 from tests.render.support import BIN, Fork, Outcome, files
 
@@ -140,15 +139,7 @@ class Made:
 @pytest.fixture
 def services(tmp_path: Path) -> Services:
     """Return `services(folder)`, which gives a service that is there."""
-    config = tmp_path / "gitconfig"
-    config.write_text(IDENTITY)
-    (tmp_path / "tmp").mkdir()
-    env = environment(
-        GIT_CONFIG_GLOBAL=str(config),
-        TMPDIR=str(tmp_path / "tmp"),
-        COPIER_CACHE_DIR=str(tmp_path / "mirrors"),
-    )
-    env["PATH"] = f"{BIN}:{env['PATH']}"
+    env = somebody(tmp_path, BIN, COPIER_CACHE_DIR=str(tmp_path / "mirrors"))
 
     def services(folder: Path, **options: Any) -> Service:
         return Service(folder, env, **options)

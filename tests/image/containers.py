@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 
 from plumbum.commands.base import BaseCommand
 
+from tests.engine.loopback import free_port
 from tests.image.images import Image, inspect
 
 UNPRIVILEGED = ("--cap-drop=ALL", "--security-opt=no-new-privileges")
@@ -132,13 +132,6 @@ class Container:
     def exit_code(self) -> int:
         """Wait for its end; return its exit code."""
         return int(self.docker["wait", self.id](timeout=PATIENCE))
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody uses."""
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @contextmanager
