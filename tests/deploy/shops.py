@@ -94,8 +94,8 @@ class Shop:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What commands run with."""
-        return {**APART, **IDENTITY, **self.keys.environment, "MAKEFLAGS": ""}
+        """What commands run with: as if no `make` had started the tests."""
+        return {**APART, **IDENTITY, **self.keys.environment, "MAKEFLAGS": "", "MAKELEVEL": "0"}
 
     def git(self, *arguments: str) -> str:
         """Return what git says; it must not fail."""

@@ -23,12 +23,11 @@ import pytest
 
 from tests.engine import apt, cache
 from tests.engine.contained import contained
+from tests.image.services import ENVIRONMENT
 from tests.render.support import Outcome
 
 SEED = int(os.environ.get("FAULTS_SEED", "6"))
 PATIENCE = 300  # seconds, after which a command hangs
-# What would tell a command more than the test says.
-DROPPED = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "SOURCE_DATE_EPOCH", "PYTHON", "POETRY"}
 IDENTITY = "[user]\nname = Somebody\nemail = somebody@example.com\n"
 NO_UTF8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
@@ -40,8 +39,7 @@ def chance(name: object) -> random.Random:
 
 def environment(**variables: str) -> dict[str, str]:
     """Return the environment of a command."""
-    kept = {name: value for name, value in os.environ.items() if name not in DROPPED}
-    return {**kept, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **variables}
+    return {**ENVIRONMENT, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **variables}
 
 
 def somebody(folder: Path, path: Path, **variables: str) -> dict[str, str]:
