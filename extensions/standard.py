@@ -138,7 +138,12 @@ SHAPE: Table = {
             **dict.fromkeys(("name", "namespace"), NAME),
             "domain": text(r"[a-z0-9-]+(\.[a-z0-9-]+)*", "a domain such as example.com"),
         },
-        "prometheus": {"address": text(rf"https?://{HOST}(/[A-Za-z0-9._~%+/-]*)?", "an address")},
+        "prometheus": {
+            "address": text(rf"https?://{HOST}(/[A-Za-z0-9._~%+/-]*)?", "an address"),
+            "operator": FLAG,
+            "port": number(1024, 65535),
+        },
+        "collector": {"address": text(rf"(https?://{HOST}(/[A-Za-z0-9._~%+/-]*)?)?", "an address")},
     },
     "python": {
         "*": {

@@ -7,6 +7,7 @@ it comes back.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -118,12 +119,22 @@ def conflicts() -> list[str]:
 
 def forget() -> None:
     """Take away what is written once and was written before: its owner has removed it since."""
-    for name in lines("ls-files", "--others", "--exclude-standard", "--", "deploy/overlays"):
+    once = "deploy/overlays", "*/telemetry.py"
+    for name in lines("ls-files", "--others", "--exclude-standard", "--", *once):
         if lines("log", "-1", "--format=%H", "--", name):
             Path(name).unlink()
             for folder in list(Path(name).parents)[:-1]:
                 if not any(folder.iterdir()):
                     folder.rmdir()
+
+
+def still_owed(steps: list[dict[str, str]]) -> list[str]:
+    """Return what is left to do in files that no update touches."""
+    return [
+        step["do"]
+        for step in steps
+        if (file := Path(step["file"])).exists() and step["has"] not in file.read_text("utf-8")
+    ]
 
 
 def say(sentence: str) -> None:
@@ -136,6 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("old", type=Version)
     parser.add_argument("new", type=Version)
+    parser.add_argument("--owed", type=json.loads, default=[])
     options = parser.parse_args()
     if reason := before_update.lacking():
         sys.exit(
@@ -160,6 +172,9 @@ def main() -> None:
             f"Conflicts in {', '.join(unmerged)}: choose between the marked lines, "
             f"then `git add {' '.join(unmerged)}` and commit."
         )
+    elif owed := still_owed(options.owed):
+        say("\n  ".join(["What you asked for needs this in files that are yours:", *owed]))
+        say("Then look at it with `git diff`, and `git add --all && git commit`.")
     else:
         say("Next: look at it with `git diff`, then `git add --all && git commit`.")
     say("To go back instead: `git reset --hard && git clean --force -d`.")

@@ -56,6 +56,15 @@ DEPLOYED: list[dict[str, str]] = [
         ("job", {"schedule": "30 4 * * mon-fri"}),
     ]
 ]
+# What `observability` adds, to each kind, and to what is deployed.
+OBSERVED: list[dict[str, str]] = [
+    {"observability": "opentelemetry", **more}
+    for more in [
+        *({"service_kind": kind} for kind in KINDS),
+        *({"service_kind": kind, "deploy": "kustomize"} for kind in KINDS),
+        {"service_kind": "web", "deploy": "kustomize", "canary": "rollouts"},
+    ]
+]
 
 
 def composed(base: str, python: str, packages: Sequence[str] = ()) -> bool:

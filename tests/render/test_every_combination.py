@@ -19,6 +19,7 @@ from .support import (
     COMBINATIONS,
     DEPLOYED,
     KINDS,
+    OBSERVED,
     POETRY,
     PYTHONS,
     Combination,
@@ -135,6 +136,32 @@ def test_the_lint_of_a_deployed_service_finds_nothing(
     for command in (("ruff", "format", "--check"), ("ruff", "check")):
         linted = run(BIN / command[0], *command[1:], "--no-cache", cwd=made)
         assert linted.code == 0, linted.output
+
+
+@pytest.mark.parametrize("answers", OBSERVED, ids=lambda answers: "-".join(answers.values()))
+def test_what_tells_of_itself_parses_and_its_ruff_finds_nothing(
+    service: Service, answers: dict[str, str], clean: None
+) -> None:
+    made = service(**answers)
+    for name, content in files(made).items():
+        PARSERS.get(Path(name).suffix, str)(content.decode("utf-8"))
+    for command in (("format", "--check"), ("check",)):
+        linted = run(BIN / "ruff", *command, "--no-cache", cwd=made)
+        assert linted.code == 0, linted.output
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_telling_of_itself_is_one_file_more_and_two_or_three_lines_of_the_application(
+    service: Service, kind: str
+) -> None:
+    plain, observed = (
+        service(service_kind=kind, observability=answer) for answer in ("none", "opentelemetry")
+    )
+    known = {".copier-answers.yml", "README.md", "pyproject.toml", "app/main.py"}
+    assert differing(plain, observed) == {*known, "app/telemetry.py"}
+    before, after = ((s / "app/main.py").read_text("utf-8").splitlines() for s in (plain, observed))
+    assert len(after) - len(before) == 2
+    assert len(set(before) - set(after)) == 1
 
 
 def test_deploying_changes_nothing_of_the_image_nor_of_the_application(service: Service) -> None:

@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from .conftest import Service
-from .support import COMBINATIONS, DEFAULT, DEPLOYED, KINDS, ROOT, STANDARD, composed, files, run
+from .support import (
+    COMBINATIONS,
+    DEFAULT,
+    DEPLOYED,
+    KINDS,
+    OBSERVED,
+    ROOT,
+    STANDARD,
+    composed,
+    files,
+    run,
+)
 
 SLOTS = {
     "build_packages": ["gcc", "libpq-dev"],
@@ -33,7 +44,7 @@ FILLED: list[dict[str, Any]] = [
     *({"ci": ci} for ci in PIPELINES),
     {"app_package": "shop", "port": 9000, "uid": 1000},
 ]
-ALL: list[dict[str, Any]] = [*(c._asdict() for c in COMBINATIONS), *FILLED, *DEPLOYED]
+ALL: list[dict[str, Any]] = [*(c._asdict() for c in COMBINATIONS), *FILLED, *DEPLOYED, *OBSERVED]
 
 
 def name(answers: dict[str, Any]) -> str:
@@ -42,6 +53,7 @@ def name(answers: dict[str, Any]) -> str:
 
 
 # Renovate's own language, Argo's and GitHub's have such braces too.
+TELEMETRY = "app/telemetry.py"
 PROGRAMS = "deploy/deploy.py", "deploy/overlays.py"  # the same whatever is deployed
 BRACES = "renovate.json", "deploy/base/analysistemplate.yaml", PIPELINES["github"]
 
@@ -112,6 +124,8 @@ def test_what_serves_no_http_knows_nothing_of_it(
         assert found(texts, "EXPOSE")
         assert found(texts, "HEALTHCHECK")
         return
+    if "observability" in answers:  # Prometheus asks a worker, too
+        texts = {n: t for n, t in texts.items() if n != TELEMETRY and not n.startswith("deploy/")}
     for path, text in texts.items():
         if path.startswith("deploy/base/"):  # where pods say how much memory they ask for
             texts[path] = re.sub(r"^ *requests:\n", "", text, flags=re.MULTILINE)
@@ -128,7 +142,7 @@ def test_a_kind_is_spoken_of_by_itself_alone(
 ) -> None:
     kind = answers.get("service_kind", "web")
     if kind != "worker":
-        assert not found(texts, "interval: float|`INTERVAL|units? of work|threading")
+        assert not found(texts, "interval: float|`INTERVAL|units? of work|threading", TELEMETRY)
     if kind != "job":
         assert not found(texts, "the work failed|143")
 
@@ -208,6 +222,20 @@ def test_a_pipeline_is_spoken_of_where_there_is_one(
     assert bool(found(texts, words)) == released
     assert ("release.py" in texts) == ("release.mk" in texts) == released
     assert ("0.1.0" in texts["README.md"]) != released
+
+
+@every_service
+def test_who_does_not_tell_of_itself_reads_nothing_of_it(
+    texts: dict[str, str], answers: dict[str, Any]
+) -> None:
+    observed = "observability" in answers
+    assert (TELEMETRY in texts) == observed
+    asks = "deploy/base/analysistemplate.yaml"  # of what the service may have by other means
+    words = "telemetry|otel_|opentelemetry|podmonitor|prometheus|trace_id|metrics\\b"
+    assert bool(found(texts, words, ".copier-answers.yml", asks, *PROGRAMS)) == observed
+    scraped = observed and answers["service_kind"] != "job"
+    assert bool(found(texts, "9464|prometheus_client", asks)) == scraped
+    assert ("deploy/base/podmonitor.yaml" in texts) == (scraped and "deploy" in answers)
 
 
 @every_service
