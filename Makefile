@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 # Answers and files are UTF-8 in any locale.
 export PYTHONUTF8 := 1
 
-.PHONY: help new adopt bases constraints test lint test-render test-update test-image test-ci test-deploy test-docs test-hostile test-bots \
+.PHONY: help new adopt bases constraints test lint test-render test-update test-image test-ci test-deploy test-observability test-docs test-hostile test-bots \
 	soak reliability drift fleet tags plain engine bench bench-figures bench-compare
 
 help: ## Say what there is
@@ -17,7 +17,7 @@ help: ## Say what there is
 new: .venv/installed ## Make a service: DEST=../my-service [ANSWERS="service_kind=job port=9000" or a file]
 	@$(BIN)/python tasks/new.py "$(DEST)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))
 
-test: lint test-render test-update test-image test-ci test-deploy test-docs test-hostile ## Prove the template, with real images
+test: lint test-render test-update test-image test-ci test-deploy test-observability test-docs test-hostile ## Prove the template, with real images
 
 lint: .venv/installed ## Check format, lint and types
 	$(BIN)/ruff format --check
@@ -35,6 +35,9 @@ test-image: .venv/installed ## Prove the images, on a real engine
 
 test-ci: .venv/installed ## Prove the pipelines, on a real engine and registry
 	$(BIN)/pytest tests/ci
+
+test-observability: .venv/installed ## Prove what services tell of themselves, to real servers
+	$(BIN)/pytest tests/observability
 
 test-hostile: .venv/installed ## Prove that it holds where people and machines do their worst
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m 'not soak' tests/hostile
