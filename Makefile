@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 export PYTHONUTF8 := 1
 
 .PHONY: help new adopt bases constraints test lint test-render test-update test-image test-ci test-deploy test-observability test-docs test-hostile test-bots \
-	soak reliability drift fleet tags plain engine bench bench-figures bench-compare
+	soak reliability drift fleet tags plain engine bench bench-figures bench-observability bench-compare
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -87,6 +87,9 @@ bench: .venv/bench ## Measure the images beside others: [ROUNDS=3] [ONLY=light] 
 
 bench-figures: .venv/bench ## Write tables and charts anew from benchmarks/results.json
 	@$(BIN)/python -m benchmarks figures
+
+bench-observability: .venv/installed ## Measure what telling costs, and write it to docs/observability.md
+	@TEST_ENGINE=private $(BIN)/python -m benchmarks.observability
 
 bench-compare: .venv/installed ## Name what got worse: OLD=before.json NEW=after.json
 	@$(BIN)/python -m benchmarks compare "$(OLD)" "$(NEW)"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks import mirror
+from tests.conftest import ROOT
 from tests.image.services import REGISTRY, Workshop, poetry_in
 from tests.observability.collector import Collector
 from tests.observability.support import ended, get, started
@@ -84,6 +85,7 @@ def test_a_service_that_is_older_does_what_is_said_and_tells_of_itself(
     folder = tmp_path / "service"
     image = f"{REGISTRY}/older"
     steps = turned_on(newest, folder, capfd, image_repository=image, project_slug="older")
+    assert "\n  ".join([ASKED, *steps]) in (ROOT / "docs/observability.md").read_text("utf-8")
     workshop.lock(folder)
     for step in steps:
         do(folder, step)
