@@ -18,6 +18,7 @@ PACKAGES = {
     "@kubernetes-models/argo-rollouts": "2.0.0",
     "@kubernetes-models/flux-cd": "4.0.0",
     "@kubernetes-models/gateway-api": "2.0.0",
+    "@kubernetes-models/prometheus-operator": "6.0.0",
     "typescript": "5.9.3",
 }
 MODULES = {
@@ -25,6 +26,7 @@ MODULES = {
     "argoproj.io/v1alpha1/AnalysisTemplate": "argo-rollouts",
     "argoproj.io/v1alpha1/Rollout": "argo-rollouts",
     "gateway.networking.k8s.io/v1/HTTPRoute": "gateway-api",
+    "monitoring.coreos.com/v1/PodMonitor": "prometheus-operator",
     "kustomize.toolkit.fluxcd.io/v1/Kustomization": "flux-cd",
     "source.toolkit.fluxcd.io/v1/GitRepository": "flux-cd",
 }
@@ -39,7 +41,8 @@ def custom(item: dict[str, Any]) -> str:
 
 def mistakes(items: list[dict[str, Any]]) -> str:
     """Return what is wrong with custom resources; nothing where all is right."""
-    root = once(folder() / f"models-{PACKAGES['typescript']}", lambda to: npm.install(to, PACKAGES))
+    name = f"models-{'-'.join(PACKAGES.values())}"
+    root = once(folder() / name, lambda to: npm.install(to, PACKAGES))
     lines = [
         line
         for number, item in enumerate(items)

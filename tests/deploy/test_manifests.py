@@ -13,9 +13,10 @@ from tests.deploy.conftest import Service
 from tests.deploy.restricted import violations
 from tests.deploy.shops import ENVIRONMENTS
 from tests.deploy.tools import built, of_kind
-from tests.render.support import DEPLOYED, STANDARD
+from tests.render.support import DEPLOYED, OBSERVED, STANDARD
 
 LIMITS = STANDARD["deploy"]
+TELLING = [answers for answers in OBSERVED if "deploy" in answers]
 EXAMPLES = "argo-cd.yaml", "flux.yaml"
 
 Item = dict[str, Any]
@@ -45,7 +46,7 @@ def pod(items: list[Item]) -> Item:
 
 def test_each_environment_is_right_by_schema(service: Service) -> None:
     items = []
-    for answers in DEPLOYED:  # at once: to read the schemas takes longest
+    for answers in (*DEPLOYED, *TELLING):  # at once: to read the schemas takes longest
         folder = service(**answers) / "deploy"
         items += [item for name in ENVIRONMENTS for item in built(folder / "overlays" / name)]
         for name in EXAMPLES:
@@ -179,6 +180,31 @@ def test_what_runs_on_is_spread_and_not_evicted_all_at_once(
     else:
         assert [budget["spec"]["maxUnavailable"] for budget in budgets] == [1]
         assert keys == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+
+
+@pytest.mark.parametrize("answers", TELLING, ids=lambda answers: "-".join(answers.values()))
+def test_prometheus_can_ask_what_tells_of_itself(
+    items: list[Item], answers: dict[str, str]
+) -> None:
+    spec = pod(items)
+    assert violations(spec) == []
+    [container] = spec["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container.get("ports", [])}
+    [policy] = of_kind(items, "NetworkPolicy")
+    open_ = [port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]]
+    assert open_ == list(ports)
+    monitors = of_kind(items, "PodMonitor")
+    if answers["service_kind"] == "job":
+        assert not monitors
+        assert "metrics" not in ports
+        return
+    [monitor] = monitors
+    assert monitor["spec"]["podMetricsEndpoints"] == [{"port": "metrics"}]
+    labels = workload(items)["spec"]["template"]["metadata"]["labels"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    env = {variable["name"]: variable["value"] for variable in container["env"]}
+    assert env["OTEL_EXPORTER_PROMETHEUS_PORT"] == str(ports["metrics"])
+    assert ports["metrics"] == LIMITS["prometheus"]["port"]
 
 
 def test_a_job_runs_once_for_each_version_or_as_its_schedule_says(service: Service) -> None:

@@ -213,3 +213,20 @@ def test_a_standard_that_is_not_there_is_named_in_one_sentence(
     (fork.path / "standard.toml").unlink()
     fork.commit("Lose the standard")
     assert "standard.toml" in refused(template=fork.path)
+
+
+def test_the_standard_says_who_asks_for_metrics_and_who_is_sent_traces(
+    fork: Fork, make: Make
+) -> None:
+    fork.standard("^operator = true", "operator = false")
+    fork.standard('(?<=collector] # )(.*)\naddress = ""', r'\1\naddress = "http://traces:4318"')
+    telling = {"observability": "opentelemetry", "deploy": "kustomize"}
+    sent = {"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://traces:4318"}
+    for kind, file in {"web": "deployment.yaml", "job": "job.yaml"}.items():
+        base = make(service_kind=kind, **telling) / "deploy/base"
+        pod = yaml.safe_load((base / file).read_text("utf-8"))["spec"]["template"]
+        assert sent in pod["spec"]["containers"][0]["env"]
+        annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": "9464"}
+        assert pod["metadata"].get("annotations") == (annotations if kind == "web" else None)
+        assert "podmonitor" not in (base / "kustomization.yaml").read_text("utf-8")
+        assert not (base / "podmonitor.yaml").exists()
