@@ -208,6 +208,10 @@ def places(folder: Path) -> Places:
         found["port"]["Dockerfile: variable"] = int(one(r" PORT=(\d+)$", dockerfile))
         found["port"]["README.md"] = int(one(r"http://localhost:(\d+),", readme))
         found["port"]["README.md: table"] = int(one(r"^\| `PORT` \| `(\d+)` \|", readme))
+    telemetry = f"{package}/telemetry.py"
+    found["observability"][telemetry] = "opentelemetry" if telemetry in texts else "none"
+    if telemetry in texts:
+        found["project_slug"][telemetry] = one(r'"service\.name": "(.*)",$', texts[telemetry])
     if "LICENSE" in texts and answers["license"] == "MIT":
         holder = "user_name" if answers["user_name"] else "project_name"
         found[holder]["LICENSE"] = texts["LICENSE"].split("\n")[2].removeprefix("Copyright (c) ")

@@ -137,7 +137,8 @@ def test_every_file_in_which_an_answer_stands_is_read(
     canary = {"canary": "gateway" if base_image == "slim" else "rollouts"}
     kind = {"service_kind": service_kind, "base_image": base_image, "license": "MIT", "ci": ci}
     more = {"web": canary, "worker": {}, "job": {"schedule": "7 5 3 * *"}}[service_kind]
-    answers = {**SENTINELS, **kind, **more, "renovate": True, "deploy": "kustomize"}
+    chosen = {"renovate": True, "deploy": "kustomize", "observability": "opentelemetry"}
+    answers = {**SENTINELS, **kind, **more, **chosen}
     assert ordeal.copy(answers, True) is None
     texts = {n: c for n, c in snapshot(ordeal.destination).items() if not n.startswith(".git/")}
     found = places(ordeal.destination)
