@@ -139,7 +139,7 @@ def test_without_the_answer_it_stays_because_the_application_needs_it(
     assert {n for n in before | after if before.get(n) != after.get(n)} == {".copier-answers.yml"}
 
 
-def test_the_file_does_not_return_once_its_owner_has_removed_it(
+def test_the_file_returns_once_its_owner_has_removed_it_only_by_the_answer(
     newest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "service"
@@ -149,3 +149,8 @@ def test_the_file_does_not_return_once_its_owner_has_removed_it(
     commit(folder)
     update(folder, uid=10002)
     assert not (folder / "app/telemetry.py").exists()
+    commit(folder)
+    update(folder, observability="none")
+    commit(folder)
+    update(folder, **ANSWER)
+    assert (folder / "app/telemetry.py").exists()
