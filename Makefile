@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 export PYTHONUTF8 := 1
 
 .PHONY: help new adopt bases constraints test lint test-render test-update test-image test-ci test-deploy test-observability test-docs test-hostile test-bots \
-	soak reliability drift fleet tags plain engine bench bench-figures bench-observability bench-compare
+	soak reliability drift fleet tags plain engine bench bench-figures bench-observability bench-compare pictures
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -94,6 +94,9 @@ bench-observability: .venv/installed ## Measure what telling costs, and write it
 bench-compare: .venv/installed ## Name what got worse: OLD=before.json NEW=after.json
 	@$(BIN)/python -m benchmarks compare "$(OLD)" "$(NEW)"
 
+pictures: .venv/pictures ## Take the pictures of the README anew, from a real run
+	@$(BIN)/python -m benchmarks.pictures
+
 .venv/installed: pyproject.toml poetry.lock | .poetry/bin/poetry
 	@echo "Installing what the checkout needs, once ..."
 	@.poetry/bin/python tasks/mirror.py sync
@@ -102,6 +105,11 @@ bench-compare: .venv/installed ## Name what got worse: OLD=before.json NEW=after
 .venv/bench: .venv/installed
 	@echo "Installing what the benchmark needs, once ..."
 	@.poetry/bin/python tasks/mirror.py install --with bench
+	@touch $@
+
+.venv/pictures: .venv/installed
+	@echo "Installing what the pictures need, once ..."
+	@.poetry/bin/python tasks/mirror.py install --with pictures
 	@touch $@
 
 .poetry/bin/poetry:

@@ -9,8 +9,8 @@ import pytest
 
 from tests.ci import tools
 from tests.ci.conftest import LOGIN, Service, World
+from tests.docs.pages import page
 from tests.engine.registry import registry
-from tests.image.services import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -176,9 +176,8 @@ def test_cosign_that_is_not_here_is_said_so(service: Service) -> None:
 
 def test_the_commands_of_the_documentation_do_what_it_says(world: World) -> None:
     service = world.service("documented", key=False, ci="github")
-    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs/ci.md").read_text("utf-8"), re.M | re.S)
-    for block in blocks:
-        done = service.run("sh", "-e", "-c", block, **LOGIN, COSIGN_PASSWORD="a password")
+    for block in page("ci.md").to_run:
+        done = service.run("sh", "-e", "-c", block.text, **LOGIN, COSIGN_PASSWORD="a password")
         assert done.code == 0, done.log
     assert done.output.startswith("1.0.0\n")
     assert service.ask("release.signed(release.digest('1.0.0'))") is True

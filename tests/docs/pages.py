@@ -96,13 +96,7 @@ class Page:
     @property
     def blocks(self) -> list[Block]:
         """All blocks, in their order; an indented one holds commands."""
-        found = []
-        for match in BLOCK.finditer(self.path.read_text("utf-8")):
-            text = match["fenced"]
-            if text is None:
-                text = INDENT.sub("", match["indented"])
-            found.append(Block(match["language"] or "sh", text, match["reason"] or ""))
-        return found
+        return blocks(self.path.read_text("utf-8"))
 
     @property
     def to_run(self) -> list[Block]:
@@ -119,6 +113,17 @@ def page(name: str) -> Page:
     """Return a page by its name, which tells a test of all pages that this one is run."""
     found = Page(ROOT / name if name == "README.md" else ROOT / "docs" / name)
     assert found.to_run, f"{name} has no commands"
+    return found
+
+
+def blocks(text: str) -> list[Block]:
+    """Return the blocks of a text in Markdown."""
+    found = []
+    for match in BLOCK.finditer(text):
+        content = match["fenced"]
+        if content is None:
+            content = INDENT.sub("", match["indented"])
+        found.append(Block(match["language"] or "sh", content, match["reason"] or ""))
     return found
 
 

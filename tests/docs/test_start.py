@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import yaml
 
@@ -13,12 +15,19 @@ pytestmark = pytest.mark.image
 
 
 def test_who_follows_the_page_of_new_services_has_one_that_runs(desk: Desk, docker: Engine) -> None:
-    docker.base("python:3.13-slim-trixie")
+    for base in ("python:3.13-slim-trixie", "gcr.io/distroless/python3-debian13:nonroot"):
+        docker.base(base)
     shell = desk(docker)
     checkout = shell.folder
+    begin, *_ = page("README.md").to_run
+    for step in begin.steps:
+        shell.take(step)
+    shutil.rmtree(shell.folder)
+    shell.folder = checkout
     shell.play(page("new-service.md"))
     shell.folder = checkout.parent / "my-service"
     shell.play(page("dockerfile.md"))
+    shell.play(page("system-packages.md"))
     answers = {
         name: yaml.safe_load((checkout.parent / name / ".copier-answers.yml").read_text("utf-8"))
         for name in ("nightly", "nightly-report")

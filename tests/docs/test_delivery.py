@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.ci.conftest import LOGIN, Service, World, docker, template, world
+from tests.ci.conftest import LOGIN, Service, World
 from tests.conftest import ROOT
-from tests.deploy.conftest import Open
+from tests.deploy.conftest import Open, keys, opened, service, store, versions
 from tests.deploy.test_canary import NEW, OLD, pods, ready
 from tests.deploy.tools import built, of_kind
+from tests.docs.pages import blocks, page
 
-__all__ = ["docker", "template", "world"]
+__all__ = ["keys", "opened", "service", "store", "versions"]
 
 
-def commands(page: Path, heading: str = "# ") -> list[str]:
-    """Return the commands of a part's indented blocks, without what is said of them."""
-    part = re.split(rf"^{heading}", page.read_text("utf-8"), flags=re.MULTILINE)[1]
-    lines = re.findall(r"^    ((?:make|git) .*)$", part.partition("\n## ")[0], re.MULTILINE)
-    return [line.partition(" #")[0].strip() for line in lines]
+def commands(readme: Path, heading: str) -> list[str]:
+    """Return the commands of the first block of a part."""
+    part = re.split(rf"^{heading}", readme.read_text("utf-8"), flags=re.MULTILINE)[1]
+    return [step.command for step in blocks("# Part\n\n" + part)[0].steps]
 
 
 def release(service: Service, edit: str, steps: list[str]) -> list[str]:
@@ -50,7 +50,9 @@ def test_who_has_only_the_readme_brings_an_edit_to_production_and_back_in_ten_co
     service.git("remote", "set-url", "origin", str(tmp_path / "origin.git"))
     assert service.make("login", **LOGIN).code == 0
     steps = commands(service.folder / "README.md", "## From environment to environment")
-    assert steps == commands(ROOT / "docs/promotion.md")
+    told = page("promotion.md").to_run[1]
+    assert steps == [step.command for step in told.steps]
+    assert steps == commands(ROOT / "README.md", "## Ten commands")
     assert len(steps) <= 10
     earlier = [step.replace("1.4.2", "1.4.1") for step in steps[: steps.index("make releases")]]
     release(service, "The one before", earlier)
@@ -77,7 +79,7 @@ def test_who_has_only_the_readme_brings_an_edit_to_production_and_back_in_ten_co
 @pytest.mark.parametrize("canary", ["replicas"])
 def test_the_page_of_canaries_tells_what_happens(opened: Open, canary: str) -> None:
     shop = ready(opened, canary)
-    five, fifty, all_of_it, abort = commands(ROOT / "docs/canary.md")
+    five, fifty, all_of_it, abort = page("canary.md").commands[:4]
     for command, expected in (
         (five, {OLD: 19, NEW: 1}),
         (fifty, {OLD: 1, NEW: 1}),
