@@ -50,7 +50,7 @@ def test_who_has_only_the_readme_brings_an_edit_to_production_and_back_in_ten_co
     service.git("remote", "set-url", "origin", str(tmp_path / "origin.git"))
     assert service.make("login", **LOGIN).code == 0
     steps = commands(service.folder / "README.md", "## From environment to environment")
-    told = page("promotion.md").to_run[1]
+    [told] = page("promotion.md").to_run
     assert steps == [step.command for step in told.steps]
     assert steps == commands(ROOT / "README.md", "## Ten commands")
     assert len(steps) <= 10
@@ -79,7 +79,7 @@ def test_who_has_only_the_readme_brings_an_edit_to_production_and_back_in_ten_co
 @pytest.mark.parametrize("canary", ["replicas"])
 def test_the_page_of_canaries_tells_what_happens(opened: Open, canary: str) -> None:
     shop = ready(opened, canary)
-    five, fifty, all_of_it, abort = page("canary.md").commands[:4]
+    five, fifty, all_of_it, abort = page("canary.md").commands
     for command, expected in (
         (five, {OLD: 19, NEW: 1}),
         (fifty, {OLD: 1, NEW: 1}),

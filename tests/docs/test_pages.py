@@ -24,9 +24,9 @@ def test_each_page_with_commands_is_run(path: Path) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_each_command_of_make_that_is_not_run_exists(path: Path) -> None:
     makefiles = [ROOT / "Makefile", ROOT / "template/Makefile.jinja"]
-    targets = re.findall(
-        r"^([a-z-]+):", "\n".join(file.read_text("utf-8") for file in makefiles), re.MULTILINE
-    )
+    makefiles += (ROOT / "template").rglob("*.mk*")
+    texts = [file.read_text("utf-8") for file in makefiles]
+    targets = re.findall(r"^([a-z-]+):", "\n".join(texts), re.MULTILINE)
     for block in Page(path).blocks:
         if block.reason:
             named = re.findall(r"\bmake (?:-\S+ )*([a-z][a-z-]*)", block.text)
