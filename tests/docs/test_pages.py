@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -67,3 +68,14 @@ def test_a_block_that_no_test_runs_would_be_found(tmp_path: Path) -> None:
     ]
     made.write_text("\n\n".join(["# Page", *blocks, ""]))
     assert Page(made).commands == ["make a", "make c"]
+
+
+PICTURES = sorted((ROOT / "docs/pictures").glob("*.svg"))
+
+
+@pytest.mark.parametrize("file", PICTURES, ids=lambda file: file.stem)
+def test_a_picture_shows_nothing_of_the_machine_that_took_it(file: Path) -> None:
+    assert f"docs/pictures/{file.name}" in (ROOT / "README.md").read_text("utf-8")
+    shown = "".join(ElementTree.parse(file).getroot().itertext()).replace("\xa0", " ")
+    assert re.findall(r"~/[\w-]+ ?\$", shown), "no prompt is in it"
+    assert not re.findall(r"/(?:home|dev|var)/|/root/(?!\.netrc)|/simple\b|mirror", shown)
