@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 import yaml
 
@@ -22,7 +20,6 @@ def test_who_follows_the_page_of_new_services_has_one_that_runs(desk: Desk, dock
     begin, *_ = page("README.md").to_run
     for step in begin.steps:
         shell.take(step)
-    shutil.rmtree(shell.folder)
     shell.folder = checkout
     shell.play(page("new-service.md"))
     shell.folder = checkout.parent / "my-service"
