@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 # Answers and files are UTF-8 in any locale.
 export PYTHONUTF8 := 1
 
-.PHONY: help new adopt bases constraints test lint test-render test-update test-image test-ci test-deploy test-observability test-docs test-hostile test-bots \
+.PHONY: help new adopt bases constraints test lint test-render test-update test-image test-ci test-deploy test-observability test-every-day test-docs test-hostile test-bots \
 	soak reliability drift fleet tags plain engine bench bench-figures bench-observability bench-compare pictures
 
 help: ## Say what there is
@@ -17,7 +17,7 @@ help: ## Say what there is
 new: .venv/installed ## Make a service: DEST=../my-service [ANSWERS="service_kind=job port=9000" or a file]
 	@$(BIN)/python tasks/new.py "$(DEST)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))
 
-test: lint test-render test-update test-image test-ci test-deploy test-observability test-docs test-hostile ## Prove the template, with real images
+test: lint test-render test-update test-image test-ci test-deploy test-observability test-every-day test-docs test-hostile ## Prove the template, with real images
 
 lint: .venv/installed ## Check format, lint and types
 	$(BIN)/ruff format --check
@@ -53,6 +53,9 @@ test-deploy: .venv/installed ## Prove promotions, canaries and manifests: a real
 
 test-docs: .venv/installed ## Prove that each command of the pages does what its page says
 	$(BIN)/pytest tests/docs
+
+test-every-day: .venv/installed ## Prove Compose, PostgreSQL, devcontainers and pre-commit, by the real ones
+	$(BIN)/pytest tests/every_day
 
 adopt: .venv/installed ## Bring an existing service under the template: SERVICE=../old-service [ANSWERS=…]
 	@$(BIN)/python tasks/adopt.py "$(SERVICE)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))

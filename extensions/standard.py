@@ -162,6 +162,7 @@ SHAPE: Table = {
             text(r"[\w.-]+(/[\w.-]+)+@[0-9a-f]{40} # v[0-9.]+", "owner/name@commit # version"),
         ),
     },
+    "database": {"postgresql": IMAGE},
     "digests": {"*": DIGEST},
 }
 
@@ -367,6 +368,10 @@ def table(standard: Table) -> Table:
             for version in pythons
         },
         "ci": pipelines(standard),
+        "database": {
+            name: reference(image, standard, public=True)
+            for name, image in standard["database"].items()
+        },
         "yaml_words": YAML_WORDS,
         "reserved_names": sorted({*sys.stdlib_module_names, *keyword.kwlist, *WINDOWS_DEVICES}),
     }

@@ -20,6 +20,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from tasks import before_update, releases
 
 TELEMETRY = "*/telemetry.py"
+# What the application calls, or its database was made by.
+CALLED = [TELEMETRY, "*/database.py", "migrations/*", "alembic.ini"]
+# What an answer brings once.
+ONCE = {
+    "observability: opentelemetry": [TELEMETRY],
+    "database: postgresql": ["*/database.py", "migrations", "alembic.ini"],
+    "pre_commit: true": [".pre-commit-config.yaml"],
+}
 git = local["git"]["-c", f"core.hooksPath={os.devnull}"]  # no hook of the owner's speaks for us
 
 
@@ -120,9 +128,11 @@ def conflicts() -> list[str]:
 
 def forget() -> None:
     """Take away what is written once and was written before: its owner has removed it since."""
+    answers = git("show", "HEAD:./.copier-answers.yml")
     once = ["deploy/overlays"]
-    if "observability: opentelemetry\n" in git("show", "HEAD:./.copier-answers.yml"):
-        once.append(TELEMETRY)
+    for answer, names in ONCE.items():
+        if f"{answer}\n" in answers:
+            once += names
     for name in lines("ls-files", "--others", "--exclude-standard", "--", *once):
         if lines("log", "-1", "--format=%H", "--", name):
             Path(name).unlink()
@@ -159,7 +169,7 @@ def main() -> None:
         )
     renamed = before_update.renames(options.old, options.new)
     removed = set(lines("diff", "--no-renames", "--name-only", "--diff-filter=D", "HEAD"))
-    for name in [name for name in removed if Path(name).match(TELEMETRY)]:
+    for name in [name for name in removed if any(map(Path(name).match, CALLED))]:
         git("checkout", "HEAD", "--", name)  # what calls it stays, too
         removed.remove(name)
     forget()

@@ -211,13 +211,14 @@ RIGHT: dict[str, st.SearchStrategy[str]] = {
         r"([a-zA-Z0-9.-]{1,20}(:[0-9]{1,5})?/)?[a-z0-9]{1,9}((\.|__?|-+|/)[a-z0-9]{1,9}){0,3}"
     ),
     "package_index": matching(r"https?://[A-Za-z0-9.-]{1,20}(:[0-9]{1,5})?(/[A-Za-z0-9._~%+-]*)*"),
-    "renovate": st.sampled_from(["yes", "no", "true", "false", "on", "off"]),
     "app_package": matching(r"[a-z][a-z0-9_]{0,62}"),
     "port": NUMBERS,
     "uid": NUMBERS,
     "schedule": st.sampled_from(["", "@daily", "0 3 * * *", "*/5 0-6 1,15 JAN MON"]),
     "template_source": st.sampled_from(["gh:acme/template", "https://example.com/template.git"]),
 }
+FLAGS = [name for name in QUESTIONS if ALL[name]["type"] == "bool" and "when" not in ALL[name]]
+RIGHT |= dict.fromkeys(FLAGS, st.sampled_from(["yes", "no", "true", "false", "on", "off"]))
 LISTS: dict[str, st.SearchStrategy[str]] = {
     "build_packages": matching(r"[a-z0-9][a-z0-9+.-]{1,30}"),
     "runtime_packages": matching(r"[a-z0-9][a-z0-9+.-]{1,30}"),

@@ -90,6 +90,15 @@ SLUGS = {
 }
 
 
+# What is there if it was asked for.
+FLAGS = {
+    "renovate": "renovate.json",
+    "compose": "compose.yaml",
+    "devcontainer": ".devcontainer/devcontainer.json",
+    "pre_commit": ".pre-commit-config.yaml",
+}
+
+
 def manifests(texts: dict[str, str], answers: dict[str, Any], found: Places) -> None:
     """Add what stands in the manifests, each of which is read whole."""
     for name, text in texts.items():
@@ -166,8 +175,9 @@ def places(folder: Path) -> Places:
     copied = re.findall(r"^COPY --chown=\d+:\d+ (\S+) /tmp/layer/\S+/app/(\S+)$", dockerfile, re.M)
     found["app_package"]["Dockerfile: code"] = copied[0][0]
     found["app_package"]["Dockerfile: code, to"] = copied[0][1]
-    found["extra_paths"]["Dockerfile"] = [path for path, _ in copied[1:]]
-    found["extra_paths"]["Dockerfile: to"] = [path for _, path in copied[1:]]
+    named = slice(1, 1 + len(answers["extra_paths"]))  # then come the migrations
+    found["extra_paths"]["Dockerfile"] = [path for path, _ in copied[named]]
+    found["extra_paths"]["Dockerfile: to"] = [path for _, path in copied[named]]
     checked = next(step for step in json_lists(dockerfile, "RUN") if "environment" in step)
     found["absent_libraries"]["Dockerfile"] = checked[checked.index("environment") + 1 :]
     found["build_packages"]["Dockerfile"] = packages(dockerfile, "builder")
@@ -182,7 +192,9 @@ def places(folder: Path) -> Places:
     lines = texts[".dockerignore"].split("\n")
     allowed = [line[1:] for line in lines[: lines.index("")] if line.startswith("!")]
     found["app_package"][".dockerignore"] = allowed[allowed.index("poetry.lock") + 1]
-    found["extra_paths"][".dockerignore"] = allowed[allowed.index("poetry.lock") + 3 :]
+    found["extra_paths"][".dockerignore"] = allowed[allowed.index("poetry.lock") + 3 :][
+        : len(answers["extra_paths"])
+    ]
 
     ini = configparser.ConfigParser(interpolation=None)
     ini.read_string(texts["mypy.ini"])
@@ -224,7 +236,36 @@ def places(folder: Path) -> Places:
                 r'^ +(?:python-version: "|prefix: python)([\d.]+)"?$', texts[name]
             )
     manifests(texts, answers, found)
-    found["renovate"]["renovate.json"] = "renovate.json" in texts
+    if "compose.yaml" in texts:
+        composed = yaml.safe_load(texts["compose.yaml"])
+        found["project_slug"]["compose.yaml"] = composed["name"]
+        service = composed["services"][kind]
+        package_path, _, _, *extra_paths = (rule["path"] for rule in service["develop"]["watch"])
+        found["app_package"]["compose.yaml"] = package_path
+        found["extra_paths"]["compose.yaml"] = extra_paths
+        if kind == "web":
+            found["port"]["compose.yaml"] = int(service["ports"][0].rpartition(":")[2])
+    if answers["database"] == "postgresql":
+        for name in (f"{package}/database.py", "migrations/env.py"):
+            assert package in imported(ast.parse(texts[name])), name
+            found["app_package"][name] = package
+        if answers.get("deploy") == "kustomize":
+            secret = r"kubectl create secret generic (\S+) "
+            found["project_slug"]["README.md"] = one(secret, readme)
+        address = r"postgresql://postgres:postgres@localhost/(\S+)\""
+        found["project_slug"][f"{package}/settings.py"] = one(
+            address, texts[f"{package}/settings.py"]
+        )
+    if (name := FLAGS["devcontainer"]) in texts:
+        developed = json.loads(texts[name])
+        found["project_name"][name] = developed["name"]
+        if kind == "web":
+            found["port"][name] = developed["forwardPorts"][0]
+    if (name := ".devcontainer/compose.yaml") in texts:
+        beside = yaml.safe_load(texts[name])["services"]["developer"]["environment"]
+        found["project_slug"][name] = beside["DATABASE_URL"].rpartition("/")[2]
+    for flag, name in FLAGS.items():
+        found[flag][name] = name in texts
     if "renovate.json" in texts:
         json.loads(texts["renovate.json"])
     return found

@@ -139,6 +139,8 @@ def test_every_file_in_which_an_answer_stands_is_read(
     more = {"web": canary, "worker": {}, "job": {"schedule": "7 5 3 * *"}}[service_kind]
     chosen = {"renovate": True, "deploy": "kustomize", "observability": "opentelemetry"}
     answers = {**SENTINELS, **kind, **more, **chosen}
+    answers |= {"compose": True, "pre_commit": True, "devcontainer": True}
+    answers |= {"database": "postgresql"}
     assert ordeal.copy(answers, True) is None
     texts = {n: c for n, c in snapshot(ordeal.destination).items() if not n.startswith(".git/")}
     found = places(ordeal.destination)

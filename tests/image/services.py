@@ -95,19 +95,17 @@ class Service:
         composed = "\nFROM builder AS additions\n" in self.dockerfile.read_text("utf-8")
         return Image(self.engine.docker, f"{self.name}:{tag}", self.bases[-1], composed)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of commands here: this engine's, with no settings of a developer."""
+        return {**ENVIRONMENT, **self.engine.env, **self.variables, **APART, **IDENTITY}
+
     def run(self, *command: str, **variables: str) -> str:
         """Run a command in the service's folder; return all that it says, `BuildFailed` with it."""
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env={
-                **ENVIRONMENT,
-                **self.engine.env,
-                **self.variables,
-                **APART,
-                **IDENTITY,
-                **variables,
-            },
+            env={**self.environment, **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -165,7 +163,7 @@ class Workshop:
         self._folder = folder
         self._copie = copie
         self._locks: dict[str, bytes] = {}
-        self._variables: dict[str, str] = {}
+        self.variables: dict[str, str] = {}
 
     def service(self, kind: str, base: str, python: str) -> Service:
         """Return a new service, committed with a lock that is made once for each kind."""
@@ -204,7 +202,7 @@ class Workshop:
 
     def finish(self, folder: Path, name: str, kind: str) -> Service:
         """Commit a service that is locked, and have its base images."""
-        service = Service(folder, kind, self.engine, self._variables, f"{REGISTRY}/{name}")
+        service = Service(folder, kind, self.engine, self.variables, f"{REGISTRY}/{name}")
         service.run("git", "init", "--quiet")
         service.run("git", "remote", "add", "origin", f"https://user:token@{ORIGIN}")
         service.commit()
@@ -233,7 +231,7 @@ class Workshop:
         """
         cache = str(folder.parent / "poetry-cache")
         poetry = poetry_in(folder).with_env(POETRY_CACHE_DIR=cache, **variables)
-        self._variables |= mirror.run(poetry, "lock")
+        self.variables |= mirror.run(poetry, "lock")
 
     def clear(self) -> None:
         """Remove the images again; a private engine goes as a whole."""

@@ -65,6 +65,18 @@ OBSERVED: list[dict[str, str]] = [
         {"service_kind": "web", "deploy": "kustomize", "canary": "rollouts"},
     ]
 ]
+# What a day's work may have, all of it with each kind.
+EVERY_DAY: list[dict[str, Any]] = [
+    *({"service_kind": kind, "compose": True, "pre_commit": True} for kind in KINDS),
+    *({"service_kind": kind, "devcontainer": True} for kind in KINDS),
+    {"compose": True, "database": "postgresql", "devcontainer": True},
+    *({"service_kind": kind, "compose": True, "database": "postgresql"} for kind in KINDS),
+    *(
+        {"service_kind": kind, "database": "postgresql", "deploy": "kustomize"}
+        for kind in KINDS[:2]
+    ),
+    {"service_kind": "web", "database": "postgresql", "observability": "opentelemetry"},
+]
 
 
 def composed(base: str, python: str, packages: Sequence[str] = ()) -> bool:

@@ -78,6 +78,7 @@ def test_everything_that_a_pipeline_takes_in_is_pinned(service: Service, ci: str
 def test_every_digest_is_that_of_an_image_or_action_that_is_taken_in() -> None:
     ci = STANDARD["ci"]
     images = {value for name, value in ci.items() if name not in ("runner", "actions", "python")}
+    images |= set(STANDARD["database"].values())
     images |= {ci["python"].format(python=python) for python in STANDARD["python"]}
     assert images == STANDARD["digests"].keys()
     for action in ci["actions"].values():

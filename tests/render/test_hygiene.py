@@ -13,6 +13,7 @@ from .support import (
     COMBINATIONS,
     DEFAULT,
     DEPLOYED,
+    EVERY_DAY,
     KINDS,
     OBSERVED,
     ROOT,
@@ -44,7 +45,13 @@ FILLED: list[dict[str, Any]] = [
     *({"ci": ci} for ci in PIPELINES),
     {"app_package": "shop", "port": 9000, "uid": 1000},
 ]
-ALL: list[dict[str, Any]] = [*(c._asdict() for c in COMBINATIONS), *FILLED, *DEPLOYED, *OBSERVED]
+ALL: list[dict[str, Any]] = [
+    *(c._asdict() for c in COMBINATIONS),
+    *FILLED,
+    *DEPLOYED,
+    *OBSERVED,
+    *EVERY_DAY,
+]
 
 
 def name(answers: dict[str, Any]) -> str:
@@ -87,7 +94,7 @@ def test_no_file_has_blank_debris(texts: dict[str, str]) -> None:
         assert text[0] != "\n", f"{path} begins with a blank line"
         assert text.endswith("\n"), f"{path} ends within a line"
         assert not text.endswith("\n\n"), f"{path} ends with a blank line"
-        blank_lines = 3 if path.endswith(".py") else 2
+        blank_lines = 3 if path.endswith((".py", ".mako")) else 2
         assert "\n" * (blank_lines + 1) not in text, f"{path} has too many blank lines in a row"
 
 
@@ -126,6 +133,8 @@ def test_what_serves_no_http_knows_nothing_of_it(
         return
     if "observability" in answers:  # Prometheus asks a worker, too
         texts = {n: t for n, t in texts.items() if n != TELEMETRY and not n.startswith("deploy/")}
+    if "database" in answers:  # which does
+        texts.pop("compose.yaml", None)
     for path, text in texts.items():
         if path.startswith("deploy/base/"):  # where pods say how much memory they ask for
             texts[path] = re.sub(r"^ *requests:\n", "", text, flags=re.MULTILINE)
@@ -156,7 +165,15 @@ def test_a_base_is_spoken_of_by_itself_alone(
         assert not found(texts, "distroless|nonroot|gcr\\.io")
     if base != "custom":
         assert not found(texts, "custom\\b|registry\\.example")
-    assert not found(texts, "@sha256:", "release.mk", "release.py", *PIPELINES.values(), *PROGRAMS)
+    assert not found(
+        texts,
+        "@sha256:",
+        "compose.yaml",
+        "release.mk",
+        "release.py",
+        *PIPELINES.values(),
+        *PROGRAMS,
+    )
     assert not found(texts, "image\\.base\\.digest")
     if STANDARD["base"][base].get("root", True):
         assert "USER 0" not in texts["Dockerfile"]
@@ -170,7 +187,7 @@ def test_an_empty_slot_leaves_no_word(texts: dict[str, str], answers: dict[str, 
     composes = composed(base, python, runtime_packages)
     installed = answers.get("build_packages", []) + ([] if composes else runtime_packages)
     assert bool(found({"Dockerfile": texts["Dockerfile"]}, "apt-get|/var/lib/apt")) == bool(
-        installed
+        installed or "devcontainer" in answers
     )
     assert ("Dockerfile.runtime.py" in texts) == composes
     assert bool(found(texts, r"Dockerfile\.runtime|AS additions")) == composes
@@ -181,7 +198,7 @@ def test_an_empty_slot_leaves_no_word(texts: dict[str, str], answers: dict[str, 
         assert f"\n!{path}\n" in texts[".dockerignore"]
     if not answers.get("extra_paths"):
         ignored = [line[1:] for line in texts[".dockerignore"].splitlines() if line[:1] == "!"]
-        assert len(ignored) == 5 + composes
+        assert len(ignored) == 5 + composes + 2 * ("database" in answers)
     renewed = bool(answers.get("renovate"))
     assert bool(found(texts, "renovate", ".copier-answers.yml")) == renewed
     assert ("renovate.json" in texts) == renewed
@@ -236,6 +253,21 @@ def test_who_does_not_tell_of_itself_reads_nothing_of_it(
     scraped = observed and answers["service_kind"] != "job"
     assert bool(found(texts, "9464|prometheus_client", asks)) == scraped
     assert ("deploy/base/podmonitor.yaml" in texts) == (scraped and "deploy" in answers)
+
+
+@every_service
+def test_what_a_day_s_work_has_is_spoken_of_where_it_is_asked_for(
+    texts: dict[str, str], answers: dict[str, Any]
+) -> None:
+    for option, file, words in (
+        ("compose", "compose.yaml", r"compose\.|docker compose"),
+        ("database", "app/database.py", "database|postgres|sqlalchemy|psycopg"),
+        ("devcontainer", ".devcontainer/devcontainer.json", "devcontainer|VS Code|localEnv"),
+        ("pre_commit", ".pre-commit-config.yaml", "pre-commit|check-lock"),
+    ):
+        asked = bool(answers.get(option))
+        assert (file in texts) == asked
+        assert bool(found(texts, words, ".copier-answers.yml")) == asked
 
 
 @every_service

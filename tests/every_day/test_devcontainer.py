@@ -1,0 +1,79 @@
+"""A devcontainer is of the image's own builder, and has the tools of the lock."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+from plumbum.commands.base import BaseCommand
+
+from tests.engine import Engine
+from tests.every_day import tools
+from tests.image.services import Service, Workshop
+
+
+@pytest.fixture(scope="module")
+def desk(workshop: Workshop, docker: Engine) -> Service:
+    """Return a service with a devcontainer."""
+    folder = workshop.write("developed", "web", "slim", "3.13", devcontainer=True)
+    workshop.lock(folder)
+    return workshop.finish(folder, "developed", "web")
+
+
+@pytest.fixture(scope="module")
+def inside(
+    desk: Service, docker: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BaseCommand]:
+    """Return the command that runs others in the container, which is up."""
+    cli = tools.devcontainer().with_env(**desk.environment)
+    # This engine has the machine's network alone, and an editor's own files stay out of it.
+    file = desk.folder / ".devcontainer/devcontainer.json"
+    written = file.read_text("utf-8")
+    configuration = json.loads(written)
+    configuration["build"]["options"] = [f"--network={docker.network}"]
+    configuration["runArgs"] = [f"--network={desk.network}"]
+    # Poetry knows public authorities alone, and the machine's network may have one of its own.
+    authorities = {"REQUESTS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt"}
+    configuration["remoteEnv"] |= authorities
+    file.write_text(json.dumps(configuration), "utf-8")
+    where = f"--workspace-folder={desk.folder}"
+    (desk.folder / ".git/info/exclude").write_text(".devcontainer\n", "utf-8")
+    for path in (desk.folder, *desk.folder.rglob("*")):  # a developer's own
+        os.chown(path, 1000, 1000, follow_symlinks=False)
+    up = json.loads(cli("up", where).splitlines()[-1])
+    assert up["outcome"] == "success"
+    yield cli["exec", where]
+    file.write_text(written, "utf-8")
+    docker.docker("rm", "--force", "--volumes", up["containerId"])
+
+
+def test_its_developer_has_the_tools_of_the_lock(inside: BaseCommand, desk: Service) -> None:
+    inside("make", "lint")
+    assert " passed" in inside("make", "test")
+    lock = (desk.folder / "poetry.lock").read_text("utf-8")
+    version = inside(".venv/bin/ruff", "--version").split()[1]
+    assert f'name = "ruff"\nversion = "{version}"' in lock
+
+
+def test_its_developer_is_nobody_s_root(inside: BaseCommand) -> None:
+    assert inside("id", "--user", "--name").strip() == "developer"
+    assert "git version" in inside("git", "--version")
+
+
+def test_python_and_debian_are_those_of_the_image(inside: BaseCommand, desk: Service) -> None:
+    probe = "import platform as p; print(p.python_version(), p.libc_ver())"
+    desk.make("image")
+    run = desk.engine.docker["run", "--rm", f"--network={desk.network}", desk.image.name]
+    assert inside("python", "-c", probe).split() == run("python", "-c", probe).split()
+
+
+def test_the_image_is_the_same_with_a_devcontainer_as_without(workshop: Workshop) -> None:
+    images = []
+    for answer in (True, False):
+        folder = workshop.write("same", "web", "slim", "3.13", devcontainer=answer)
+        text = (folder / "Dockerfile").read_text("utf-8")
+        begin, _, rest = text.partition("# Where the service is edited")
+        images.append(begin + rest.partition("USER 1000\n\n")[2] if rest else text)
+    assert images[0] == images[1]

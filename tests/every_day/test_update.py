@@ -1,0 +1,143 @@
+"""What a day's work has comes to services by `copier update`, when asked for and not before."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.engine import Engine, postgresql
+from tests.every_day import tools
+from tests.every_day.composed import Composed
+from tests.image.containers import until
+from tests.image.services import REGISTRY, ROOT, Service, Workshop
+from tests.update.conftest import PRESETS, commit, copy, files, git, template, update
+
+__all__ = ["template"]
+
+OLD = "1.5.0"
+FILES = {
+    "compose": ["compose.yaml"],
+    "database": ["alembic.ini", "app/database.py", "migrations/env.py"],
+    "devcontainer": [".devcontainer/devcontainer.json"],
+    "pre_commit": [".pre-commit-config.yaml"],
+}
+ANSWERS: dict[str, Any] = {
+    "compose": True,
+    "database": "postgresql",
+    "devcontainer": True,
+    "pre_commit": True,
+}
+
+
+@pytest.fixture(scope="module")
+def newest(template: Path) -> Path:
+    """Return the template with what is here now as its newest release."""
+    git(template, "tag", "--force", "v99.0.0")
+    return template
+
+
+def service(newest: Path, folder: Path, kind: str) -> Path:
+    """Return a service of an earlier release, updated to what is here now."""
+    copy(newest, folder, OLD, PRESETS[kind])
+    git(folder, "init", "--quiet")
+    commit(folder)
+    update(folder, "99.0.0")
+    commit(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", PRESETS)
+def test_an_update_brings_nothing_of_it_until_it_is_asked_for(
+    newest: Path, tmp_path: Path, kind: str
+) -> None:
+    folder = service(newest, tmp_path / "service", kind)
+    there = files(folder)
+    for option, names in FILES.items():
+        assert not [name for name in names if name in there]
+        update(folder, **dict[str, Any]({option: ANSWERS[option]}))
+        assert (folder / names[0]).exists()
+        commit(folder)
+    own = ("app/main.py", "app/settings.py", "pyproject.toml", "README.md", "tests/test_main.py")
+    after = files(folder)
+    assert {name: after[name] for name in own} == {name: there[name] for name in own}
+    assert set(after) - set(there) == {
+        *itertools.chain(*FILES.values()),
+        "migrations/script.py.mako",
+        ".devcontainer/compose.yaml",
+    }
+
+
+def test_what_is_written_once_is_its_owner_s(newest: Path, tmp_path: Path) -> None:
+    folder = service(newest, tmp_path / "service", "web")
+    update(folder, **ANSWERS)
+    commit(folder)
+    for name in (".pre-commit-config.yaml", "alembic.ini", "migrations/env.py", "app/database.py"):
+        with (folder / name).open("a") as file:
+            file.write("# Its owner's\n")
+    (folder / "migrations/script.py.mako").unlink()
+    commit(folder)
+    before = files(folder)
+    update(folder, port=9000)
+    changed = {name for name, text in files(folder).items() if before.get(name) != text}
+    assert changed == {
+        ".copier-answers.yml",
+        ".devcontainer/devcontainer.json",
+        "Dockerfile",
+        "compose.yaml",
+    }
+
+
+def test_a_service_of_an_earlier_release_runs_with_its_database_once_told_what_it_needs(
+    newest: Path,
+    tmp_path: Path,
+    docker: Engine,
+    workshop: Workshop,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    folder = service(newest, tmp_path / "service", "web")
+    workshop.lock(folder)
+    commit(folder)
+    capfd.readouterr()
+    update(folder, **ANSWERS)
+    told = capfd.readouterr().err
+    postgresql.provide(docker)
+    docker.base("python:3.13-slim-trixie")
+    plain = Service(folder, "web", docker, workshop.variables, f"{REGISTRY}/updated")
+
+    poetry = str(ROOT / ".poetry/bin/poetry")
+    [packages] = re.findall(r"^  poetry (add .*)$", told, re.MULTILINE)
+    plain.run("sh", "-c", f"{poetry} {packages} --lock")
+    [setting] = re.findall(r"^  app/settings.py, in class Settings: (.*)$", told, re.MULTILINE)
+    settings = folder / "app/settings.py"
+    text = settings.read_text("utf-8").replace("    app_version", f"    {setting}\n    app_version")
+    settings.write_text(
+        f"{text}".replace("\nfrom pydantic ", "\nimport pydantic\nfrom pydantic ", 1)
+    )
+    assert "database.answers()" in told
+    main = folder / "app/main.py"
+    text = main.read_text("utf-8").replace(
+        "import configure_logs", "import configure_logs, database"
+    )
+    text = text.replace(
+        "200 if app.state.ready else", "200 if app.state.ready and database.answers() else"
+    )
+    main.write_text(text, "utf-8")
+
+    environment = tools.compose(docker, tmp_path)
+    composed = Composed(plain, environment, tmp_path / "override.yaml")
+    try:
+        composed.compose("up", "--build", "--detach", "--wait")
+        answer = composed.tells("/health/ready")
+        assert answer
+        assert answer[0] == 200
+        assert composed.container("migrate").state["ExitCode"] == 0
+        composed.compose("stop", "postgres")
+        until(lambda: (composed.tells("/health/ready") or [0])[0] == 503, "it is unready")
+    finally:
+        composed.compose("down", "--volumes", "--rmi=local", "--timeout=1")
+    assert yaml.safe_load((folder / ".copier-answers.yml").read_text("utf-8"))["compose"] is True
