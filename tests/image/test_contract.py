@@ -280,6 +280,15 @@ def test_11_the_service_tells_its_version(service: Service, life: Life) -> None:
         assert VERSION in life.lines[0]["message"]
 
 
+@of("web", among=FEW)
+def test_11_an_image_that_nobody_gave_a_version_runs_too(
+    service: Service, rebuilt: Rebuild
+) -> None:
+    with running(rebuilt.plain, service.network) as container:
+        until(container.answers, "an answer")
+        assert container.get("/health/live")[1]["version"] == "dev"
+
+
 # ---- 12. The same on every machine
 
 
