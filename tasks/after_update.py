@@ -126,9 +126,9 @@ def conflicts() -> list[str]:
     return sorted(stages)
 
 
-def forget() -> None:
+def forget(answers_file: str) -> None:
     """Take away what is written once and was written before: its owner has removed it since."""
-    answers = git("show", "HEAD:./.copier-answers.yml")
+    _, answers, _ = git["show", f"HEAD:./{answers_file}"].run(retcode=None)
     once = ["deploy/overlays"]
     for answer, names in ONCE.items():
         if f"{answer}\n" in answers:
@@ -161,6 +161,7 @@ def main() -> None:
     parser.add_argument("old", type=Version)
     parser.add_argument("new", type=Version)
     parser.add_argument("--owed", type=json.loads, default=[])
+    parser.add_argument("--answers", default=".copier-answers.yml")
     options = parser.parse_args()
     if reason := before_update.lacking():
         sys.exit(
@@ -172,25 +173,26 @@ def main() -> None:
     for name in [name for name in removed if any(map(Path(name).match, CALLED))]:
         git("checkout", "HEAD", "--", name)  # what calls it stays, too
         removed.remove(name)
-    forget()
+    forget(options.answers)
     kept = keep_edits(removed, renamed, conflicts())
     unmerged = lines("diff", "--name-only", "--diff-filter=U", "--relative")
     changed = lines("status", "--porcelain")
+    owed = still_owed(options.owed)
+    steps = "\n  ".join(["What you asked for needs this in files that are yours:", *owed])
     if not changed:
-        say("Nothing to do: the service was up to date.")
+        say(steps if owed else "Nothing to do: the service was up to date.")
         return
     for change in releases.changes(releases.CHANGELOG.read_text("utf-8"), options.old, options.new):
         say(f"  - {change}")
     for name in kept:
         say(f"{name} is no part of the template any more; it stays, because you changed it.")
+    if owed:
+        say(steps)
     if unmerged:
         say(
             f"Conflicts in {', '.join(unmerged)}: choose between the marked lines, "
             f"then `git add {' '.join(unmerged)}` and commit."
         )
-    elif owed := still_owed(options.owed):
-        say("\n  ".join(["What you asked for needs this in files that are yours:", *owed]))
-        say("Then look at it with `git diff`, and `git add --all && git commit`.")
     else:
         say("Next: look at it with `git diff`, then `git add --all && git commit`.")
     say("To go back instead: `git reset --hard && git clean --force -d`.")

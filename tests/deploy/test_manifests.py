@@ -132,7 +132,7 @@ def test_probes_and_what_is_reached_match_the_kind(
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
     if answers["service_kind"] == "web":
         ready, live = "/health/ready", "/health/live"
-        wanted = {"startupProbe": ready, "readinessProbe": ready, "livenessProbe": live}
+        wanted = {"startupProbe": live, "readinessProbe": ready, "livenessProbe": live}
         assert probes == wanted
         [found] = of_kind(items, "Service")
         [port] = found["spec"]["ports"]

@@ -13,6 +13,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from plumbum import ProcessExecutionError
+
 from tests.docs.shell import Shell
 from tests.engine.contained import bound
 from tests.engine.loopback import free_port
@@ -84,6 +86,13 @@ class Composed:
         found = docker("ps", "--all", "--quiet", "--latest", "--no-trunc", project, label).strip()
         return Container(docker, found, self.port)
 
+    def says(self, text: str) -> bool:
+        """Whether the newest container said it; not where Compose replaces that just now."""
+        try:
+            return text in self.container().output
+        except ProcessExecutionError:
+            return False
+
     def inspect(self, name: str = "") -> dict[str, Any]:
         """Return all that the engine knows of a service's container."""
         return inspect(self.service.engine.docker, self.container(name).id)
@@ -106,7 +115,7 @@ class Composed:
     def watched(self) -> Iterator[Path]:
         """Run `docker compose up --watch` from an empty start; yield the file with what it says."""
         log = self.override.with_suffix(".log")
-        command = ("docker", "compose", "up", "--build", "--watch")
+        command = ("docker", "compose", "up", "--watch")
         self.compose("down", "--volumes", "--timeout=1")
         with log.open("w") as output:
             process = subprocess.Popen(

@@ -94,8 +94,8 @@ def test_a_worker_works_until_it_is_told_to_stop(composer: Compose) -> None:
 def test_a_job_runs_once_and_again_after_each_edit(composer: Compose) -> None:
     job = composer("job")
     with job.watched():
-        until(lambda: "the work is done" in job.container().output, "it has run")
+        until(lambda: job.says("the work is done"), "it has run")
         assert job.container().exit_code() == 0
         assert_strict(job.inspect())
         job.edit("app/main.py", '"the work is done"', '"the edited work is done"')
-        until(lambda: "the edited work is done" in job.container().output, "it has run again")
+        until(lambda: job.says("the edited work is done"), "it has run again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from plumbum.commands.base import BaseCommand
@@ -67,6 +68,24 @@ def test_python_and_debian_are_those_of_the_image(inside: BaseCommand, desk: Ser
     desk.make("image")
     run = desk.engine.docker["run", "--rm", f"--network={desk.network}", desk.image.name]
     assert inside("python", "-c", probe).split() == run("python", "-c", probe).split()
+
+
+def test_beside_its_database_it_is_built_and_edited_in_the_service_s_own_folder(
+    workshop: Workshop, docker: Engine, tmp_path: Path
+) -> None:
+    options = {"devcontainer": True, "compose": True, "database": "postgresql"}
+    folder = workshop.write("beside", "web", "slim", "3.13", **options)
+    service = Service(folder, "web", docker, workshop.variables, "beside")
+    written = json.loads((folder / ".devcontainer/devcontainer.json").read_text("utf-8"))
+    files = [(folder / ".devcontainer" / name).resolve() for name in written["dockerComposeFile"]]
+    flags = [flag for file in files for flag in ("--file", str(file))]
+    said = service.run(
+        "docker", "compose", *flags, "config", "--format=json", **tools.compose(docker, tmp_path)
+    )
+    developer = json.loads(said[said.index("{") :])["services"][written["service"]]
+    assert developer["build"]["context"] == str(folder)
+    [volume] = developer["volumes"]
+    assert (volume["source"], volume["target"]) == (str(folder), written["workspaceFolder"])
 
 
 def test_the_image_is_the_same_with_a_devcontainer_as_without(workshop: Workshop) -> None:

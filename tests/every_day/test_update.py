@@ -92,6 +92,21 @@ def test_what_is_written_once_is_its_owner_s(newest: Path, tmp_path: Path) -> No
     }
 
 
+@pytest.mark.parametrize("kind", PRESETS)
+def test_a_new_service_owes_nothing(
+    newest: Path, tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answers = {**PRESETS[kind], **ANSWERS, "observability": "opentelemetry"}
+    folder = copy(newest, tmp_path / "service", "99.0.0", answers)
+    git(folder, "init", "--quiet")
+    commit(folder)
+    capfd.readouterr()
+    update(folder, uid=10002)
+    said = capfd.readouterr().err
+    assert "Next: look at it" in said
+    assert "What you asked for" not in said
+
+
 def test_a_service_of_an_earlier_release_runs_with_its_database_once_told_what_it_needs(
     newest: Path,
     tmp_path: Path,
@@ -112,21 +127,28 @@ def test_a_service_of_an_earlier_release_runs_with_its_database_once_told_what_i
     poetry = str(ROOT / ".poetry/bin/poetry")
     [packages] = re.findall(r"^  poetry (add .*)$", told, re.MULTILINE)
     plain.run("sh", "-c", f"{poetry} {packages} --lock")
-    [setting] = re.findall(r"^  app/settings.py, in class Settings: (.*)$", told, re.MULTILINE)
+    [setting] = re.findall(r"^  app/settings.py, .* class Settings: (.*)$", told, re.MULTILINE)
     settings = folder / "app/settings.py"
     text = settings.read_text("utf-8").replace("    app_version", f"    {setting}\n    app_version")
     settings.write_text(
         f"{text}".replace("\nfrom pydantic ", "\nimport pydantic\nfrom pydantic ", 1)
     )
-    assert "database.answers()" in told
+    assert "app/main.py, from app import database, " in told
     main = folder / "app/main.py"
     text = main.read_text("utf-8").replace(
         "import configure_logs", "import configure_logs, database"
     )
-    text = text.replace(
+    assert "by def and not async def" in told
+    text = text.replace("async def ready(", "def ready(").replace(
         "200 if app.state.ready else", "200 if app.state.ready and database.answers() else"
     )
     main.write_text(text, "utf-8")
+    [answer] = re.findall(r"^  tests/test_main.py, .*: (monkeypatch.*)$", told, re.MULTILINE)
+    tests = folder / "tests/test_main.py"
+    fixture = f"\n\n@pytest.fixture(autouse=True)\ndef _answering(monkeypatch):\n    {answer}\n"
+    text = tests.read_text("utf-8").replace("\nclient = ", f"{fixture}\n\nclient = ", 1)
+    tests.write_text(f"import pytest\nfrom app import database\n{text}", "utf-8")
+    plain.make("test-image")
 
     environment = tools.compose(docker, tmp_path)
     composed = Composed(plain, environment, tmp_path / "override.yaml")

@@ -44,13 +44,14 @@ def do(folder: Path, step: str) -> None:
         return
     file, _, code = re.fullmatch(r"(app/main\.py)(, .*?)?: (.*)", step).groups()  # type: ignore[union-attr]
     known = {
-        "from app import": (r"^from app import .*$", code),
         "telemetry.start(": (r"(?<=\n)    configure_logs\(.*\)$", rf"\g<0>\n    {code}"),
         "telemetry=": (r"FastAPI\(", rf"\g<0>{code}, "),
         "@telemetry.unit(": (r"^def work\(", rf"{code}\n\g<0>"),
     }
     [(place, new)] = [change for begin, change in known.items() if code.startswith(begin)]
     text = (folder / file).read_text("utf-8")
+    if "from app import telemetry" in step:
+        text = re.sub(r"(?m)^from app import .*$", r"\g<0>, telemetry", text, count=1)
     changed, times = re.subn(place, new, text, count=1, flags=re.MULTILINE)
     assert times == 1
     (folder / file).write_text(changed, "utf-8")
