@@ -22,7 +22,8 @@ FILES = {
     *("pyproject.toml", "renovate.json", "ruff.toml", "tests/test_main.py"),
     *("APP/__init__.py", "APP/main.py", "APP/settings.py", ".poetry-constraints.txt"),
     *(".github/workflows/ci.yml", ".gitlab-ci.yml", "release.mk", "release.py"),
-    *("compose.yaml", ".pre-commit-config.yaml", "alembic.ini", "APP/database.py"),
+    *("compose.yaml", ".pre-commit-config.yaml", "alembic.ini"),
+    *("APP/database.py", "APP/telemetry.py"),
     *(".devcontainer/devcontainer.json", ".devcontainer/compose.yaml"),
     *("migrations/env.py", "migrations/script.py.mako", "migrations/versions/0001_begin.py"),
 }

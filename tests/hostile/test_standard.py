@@ -23,7 +23,7 @@ LINES = STANDARD.splitlines()
 OPTIONAL = {"builder", "debian", "pythons", "apt", "of", "public", "uv", "root"}
 WRONG = ["1979-05-27T07:32:00Z", "1.5", "[[1]]", "{ a = 1 }", '"\\u0000"', "-1", "inf", '""']
 UNREADABLE = ['"unclosed', "", "unquoted", "= 1", '"a" "b"', "[1", '"\\q"', "\x00"]
-MAY_BE_EMPTY = {"mirror", "images", "url"}
+MAY_BE_EMPTY = {"registry.mirror", "registry.images", "index.url", "deploy.collector.address"}
 
 
 class Broken(NamedTuple):
@@ -68,7 +68,7 @@ def broken() -> Iterator[Broken]:
     """Yield standards with each mistake that a line can have."""
     for it in statements():
         for value in WRONG[it.line % 2 :: 2]:
-            if not (value == '""' and it.key in MAY_BE_EMPTY):
+            if not (value == '""' and it.path in MAY_BE_EMPTY):
                 text = it.instead(f"{it.key} = {value}")
                 yield Broken(f"{it.path} = {value}", text, it.line, it.path)
         optional = it.key == "retired" or (it.table.startswith("base.") and it.key in OPTIONAL)
