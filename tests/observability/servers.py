@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
@@ -16,6 +17,7 @@ import yaml
 
 from tests.engine import apt, cache, loopback
 from tests.engine.contained import bound
+from tests.image.containers import until
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,12 @@ class Server:
     """A running server, which answers Prometheus' queries."""
 
     address: str
+
+    def is_ready(self) -> bool:
+        """Whether it takes queries: it listens before."""
+        with suppress(HTTPError), build_opener(ProxyHandler({})).open(f"{self.address}/-/ready"):
+            return True
+        return False
 
     def result(self, query: str) -> list[dict[str, Any]]:
         """Return what a query gives now."""
@@ -64,6 +72,7 @@ def prometheus(folder: Path, port: int, **labels: str) -> Iterator[Server]:
     address = "--web.listen-address=127.0.0.1:{port}"
     options = ("--config.file=prometheus.yml", "--log.level=error", address)
     with serving("prometheus", folder, *options) as server:
+        until(server.is_ready, "Prometheus to be ready")
         yield server
 
 
