@@ -128,24 +128,23 @@ def test_what_is_left_to_do_is_said_until_it_is_done_and_the_file_is_its_owner_s
     }
 
 
-def test_without_the_answer_it_stays_because_the_application_needs_it(
-    newest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def folder(newest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Path:
+    """Return a service that was asked for telemetry, and has it committed."""
     folder = tmp_path / "service"
     turned_on(newest, folder, capfd)
     commit(folder)
+    return folder
+
+
+def test_without_the_answer_it_stays_because_the_application_needs_it(folder: Path) -> None:
     before = files(folder)
     update(folder, observability="none")
     after = files(folder)
     assert {n for n in before | after if before.get(n) != after.get(n)} == {".copier-answers.yml"}
 
 
-def test_the_file_returns_once_its_owner_has_removed_it_only_by_the_answer(
-    newest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "service"
-    turned_on(newest, folder, capfd)
-    commit(folder)
+def test_the_file_returns_once_its_owner_has_removed_it_only_by_the_answer(folder: Path) -> None:
     git(folder, "rm", "--quiet", "app/telemetry.py")
     commit(folder)
     update(folder, uid=10002)
