@@ -84,5 +84,8 @@ def verdict(bar: Bar, value: float | None) -> str:
         return "✓ equal" if bar.met(value) else "✗ differ"
     if not bar.against:
         return f"{'✓' if bar.met(value) else '✗'} {value:g}"
-    written = f"1/{1 / value:.0f}" if bar.wanted.startswith("≤ 1/") and value else f"{value:.2f}"
-    return f"{'✓' if bar.met(value) else '✗'} {written}"
+    mark = "✓" if bar.met(value) else "✗"
+    if bar.wanted.startswith("≤ 1/") and 0 < value < 1:
+        return f"{mark} 1/{1 / value:.{1 if value > 0.1 else 0}f}"
+    hidden = not bar.met(value) and round(value, 2) <= bar.most  # why, by rounding
+    return f"{mark} {value:.{3 if hidden else 2}f}"

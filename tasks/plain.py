@@ -51,7 +51,9 @@ def write(full: Path, plain: Path) -> None:
     for name in ("template", "licenses"):
         shutil.rmtree(plain / name, ignore_errors=True)
         shutil.copytree(full / name, plain / name)
-    shutil.copy(full / "CHANGELOG.md", plain)
+    for name in ("CHANGELOG.md", "LICENSE"):
+        if (full / name).exists():  # not in the first releases
+            shutil.copy(full / name, plain)
     questions = (full / "copier.yml").read_text("utf-8")
     (plain / "copier.yml").write_text(questionnaire(questions), "utf-8")
     (plain / "standard.yml").write_text(table(full), "utf-8")

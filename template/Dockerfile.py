@@ -344,7 +344,7 @@ def check_imports() -> None:
     import ast
     import site
 
-    own = {path.stem for path in LAYER.rglob("*")} | sys.stdlib_module_names
+    own = {path.stem for path in (LAYER / "app").iterdir()} | sys.stdlib_module_names
     for path in VENV.glob("lib/python*/site-packages"):
         site.addsitedir(str(path))
     for file in sorted(LAYER.rglob("*.py")):

@@ -53,6 +53,8 @@ def test_bars_say_what_is_met(results: Results) -> None:
     assert said("same-layers") == "✓ equal"
     assert said("memory") == ""
     assert copy_ratio(results) == pytest.approx(1.5)
+    assert verdict(bar("answer"), 0.3004) == "✗ 0.300"
+    assert verdict(bar("bump-bytes"), 0.2564) == "✗ 1/3.9"
 
 
 def test_results_survive_the_file(results: Results, tmp_path: Path) -> None:

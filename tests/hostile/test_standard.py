@@ -163,7 +163,7 @@ def test_no_text_of_the_standard_takes_what_is_odd(tmp_path: Path, tally: Tally)
             named += bool(said)
             assert said.startswith(f"standard.toml, line {it.line}: {it.path} ") or it.path in free
     assert named > 200
-    tally("odd texts in `standard.toml`", tried=tried, named=named)
+    tally("odd texts in `standard.toml`", tried=tried, named=named, allowed=tried - named)
 
 
 @pytest.mark.parametrize("number", range(0, 300, 20))

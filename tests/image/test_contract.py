@@ -371,6 +371,9 @@ def test_13_an_import_that_the_image_lacks_fails_the_build_by_name(
     twin = service.twin(tmp_path / "twin", "importing")
     settings = twin.folder / "app" / "settings.py"
     settings.write_text("import pytest\n" + settings.read_text("utf-8"))
+    clients = twin.folder / "app" / "clients"  # a module of the same name elsewhere is no help
+    clients.mkdir()
+    (clients / "pytest.py").touch()
     with pytest.raises(
         BuildFailed, match=r"app/settings\.py imports pytest, which is not installed"
     ):
