@@ -42,10 +42,10 @@ test-observability: .venv/installed ## Prove what services tell of themselves, t
 test-hostile: .venv/installed ## Prove that it holds where people and machines do their worst
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m 'not soak' tests/hostile
 
-reliability: .venv/installed ## The same, and write what it counts to docs/reliability.md
+reliability: .venv/installed ## Run test-hostile, and write what it counts to docs/reliability.md
 	@$(BIN)/python -m benchmarks.reliability hostile
 
-soak: .venv/installed ## Prove the same at length, and write to that page too: [ONLY=worker]
+soak: .venv/installed ## Run the long hostile tests, and write to that page too: [ONLY=worker]
 	@$(BIN)/python -m benchmarks.reliability soak $(if $(ONLY),--only "$(ONLY)")
 
 test-deploy: .venv/installed ## Prove promotions, canaries and manifests: a real registry and signatures, no cluster
