@@ -219,6 +219,26 @@ def test_a_job_runs_once_for_each_version_or_as_its_schedule_says(service: Servi
     assert again["spec"]["concurrencyPolicy"] == "Forbid"
 
 
+def test_a_database_is_migrated_by_a_job_as_restricted_as_the_pods(service: Service) -> None:
+    made = service(database="postgresql", image_repository="ghcr.io/acme/shop")
+    text = (made / "deploy/examples/migrate.yaml").read_text("utf-8")
+    job = yaml.safe_load(text.replace("VERSION", "1.4.2"))
+    assert schemas.mistakes([job]) == ""
+    found = job["spec"]["template"]["spec"]
+    assert violations(found) == []
+    [container] = found["containers"]
+    assert container["image"] == "ghcr.io/acme/shop:1.4.2"
+    items = built(made / "deploy/overlays" / ENVIRONMENTS[-1])
+    assert container["env"] == [
+        env for env in pod(items)["containers"][0]["env"] if "URL" in env["name"]
+    ]
+    labels = job["spec"]["template"]["metadata"]["labels"]
+    for kind, selector in {"Service": "selector", "NetworkPolicy": "podSelector"}.items():
+        [item] = of_kind(items, kind)
+        chosen = item["spec"][selector]
+        assert not chosen.get("matchLabels", chosen).items() <= labels.items()
+
+
 @pytest.mark.parametrize("tool", ["argo-cd.yaml", "flux.yaml"])
 def test_the_examples_name_the_folder_of_each_environment(service: Service, tool: str) -> None:
     made = service()
