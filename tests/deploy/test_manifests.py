@@ -223,7 +223,8 @@ def test_a_database_is_migrated_by_a_job_as_restricted_as_the_pods(service: Serv
     made = service(database="postgresql", image_repository="ghcr.io/acme/shop")
     text = (made / "deploy/examples/migrate.yaml").read_text("utf-8")
     job = yaml.safe_load(text.replace("VERSION", "1.4.2"))
-    assert schemas.mistakes([job]) == ""
+    assert job["metadata"].keys() == {"generateName"}  # of which the tool knows nothing
+    assert schemas.mistakes([job | {"metadata": {"name": "migrate"}}]) == ""
     found = job["spec"]["template"]["spec"]
     assert violations(found) == []
     [container] = found["containers"]
