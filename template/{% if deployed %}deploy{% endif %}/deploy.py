@@ -204,10 +204,24 @@ def canary(service: Service, version: str, weight: int) -> None:
     if found == state.now:
         raise Refusal(f"{to} has {version} already.")
     share = f"{weight} %"
+    there, settings = overlays.replicas(service, to), overlays.settings(to)
     if service.canary == "replicas":
-        old, new = overlays.split(overlays.replicas(service, to), weight, service.pods)
+        if there is None:
+            raise Refusal(
+                f"{settings} does not say once how many pods {to} has, as `replicas: "
+                f"[{{name: {service.name}, count: 6}}]`, so no share can be worked out."
+            )
+        old, new = overlays.split(there, weight, service.pods)
         share += f" ({new} of {old + new} pods)"
+    if service.canary == "rollouts" and there != 0:
+        raise Refusal(
+            f"The Deployment has pods beside the Rollout's, and all would be {version}: once the "
+            f"Rollout is Healthy, write `replicas: [{{name: {service.name}, count: 0}}]` into "
+            f"{settings}."
+        )
     write(service, to, State(state.now, found, weight), f"Give {version} {share} of {to}")
+    if service.canary == "rollouts" and "trafficRouting" not in settings.read_text("utf-8"):
+        print("That is at least one pod, and exact only with a traffic router.")
 
 
 def abort(service: Service) -> None:

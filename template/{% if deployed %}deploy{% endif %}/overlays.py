@@ -11,6 +11,7 @@ FOLDER = Path("deploy/overlays")
 RECORD = re.compile(r"^# (now|canary): (\S+) (sha256:[0-9a-f]{64})(?: (\d+) %)?$", re.MULTILINE)
 SUM = re.compile(r"^# sum: ([0-9a-f]{12})\n", re.MULTILINE)
 COMMENT = re.compile(r"^#.*\n", re.MULTILINE)
+REPLICAS = re.compile(r"^[^#\n]*\breplicas\b", re.MULTILINE)
 HEAD = """\
 # Written by `make promote` and its like. What {environment} has of its own stands in settings/
 {records}apiVersion: kustomize.config.k8s.io/v1beta1
@@ -129,11 +130,22 @@ def split(replicas: int, weight: int, most: int) -> tuple[int, int]:
     return total - new, new
 
 
-def replicas(service: Service, environment: str) -> int:
-    """Return the pods that an environment has: its own number, or everybody's."""
-    settings = path(environment).parent / "settings/kustomization.yaml"
-    own = re.search(rf"- name: {service.name}\n\s+count: (\d+)", settings.read_text("utf-8"))
-    return int(own[1]) if own else service.replicas
+def settings(environment: str) -> Path:
+    """Return the file of what an environment has of its own."""
+    return path(environment).parent / "settings/kustomization.yaml"
+
+
+def replicas(service: Service, environment: str) -> int | None:
+    """Return how many pods an environment has, its own number or everybody's; None if unclear."""
+    file = settings(environment)
+    text = file.read_text("utf-8")
+    patches = [name for name in file.parent.glob("*.y*ml") if f"path: {name.name}" in text]
+    patched = any(REPLICAS.search(patch.read_text("utf-8")) for patch in patches)
+    said = REPLICAS.findall(text)
+    if not said and not patched:
+        return service.replicas
+    own = re.findall(rf"\bname: {service.name}(?:\n +|, )count: (\d+)\b", text)
+    return int(own[0]) if said == ["replicas"] and len(own) == 1 and not patched else None
 
 
 def versioned(kind: str, version: str) -> str:
@@ -154,7 +166,11 @@ def canaried(service: Service, environment: str, image: str, state: State) -> tu
         IMAGE.format(name=f"not-promoted{suffix}", image=image, digest=release.digest)
         for suffix, release in names.items()
     )
-    pods = split(replicas(service, environment), state.weight, service.pods)
+    pods = [0, 0]
+    if service.canary == "replicas":
+        there = replicas(service, environment)
+        assert there is not None
+        pods = list(split(there, state.weight, service.pods))
     patches = ""
     for (suffix, release), count in zip(names.items(), pods, strict=True):
         patches += WORKLOAD.format(kind=service.kind, instance=service.name + suffix)

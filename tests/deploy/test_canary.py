@@ -14,9 +14,9 @@ from tests.deploy.tools import of_kind
 OLD, NEW = "1.4.1", "1.4.2"
 
 
-def ready(opened: Open, canary: str) -> Shop:
+def ready(opened: Open, canary: str, **answers: str) -> Shop:
     """Return a shop whose production has the old version, and whose staging has had the new one."""
-    shop = opened(canary=canary)
+    shop = opened(canary=canary, **answers)
     for environment in ENVIRONMENTS:
         shop.does("promote", f"VERSION={OLD}", f"TO={environment}")
     for environment in ENVIRONMENTS[:-1]:
@@ -84,6 +84,60 @@ def test_what_production_has_of_its_own_its_canary_has_too(opened: Open) -> None
         assert container["envFrom"] == [{"configMapRef": {"name": words}}]
 
 
+PATCH = (
+    "patches:\n- target:\n    kind: Deployment\n  patch: |-\n"
+    "    - op: replace\n      path: /spec/replicas\n      value: 10\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("replicas:\n- name: shop\n  count: 10\n", True),
+        ("# no more replicas\nreplicas: [{name: shop, count: 10}] # than these\n", True),
+        ("replicas:\n- count: 10\n  name: shop\n", False),
+        ("replicas:\n- name: 'shop'\n  count: 10\n", False),
+        (PATCH, False),
+        (f"replicas:\n- name: shop\n  count: 10\n{PATCH}", False),
+        ("patches:\n- path: more.yaml\n", False),
+    ],
+)
+def test_a_share_is_one_of_the_pods_that_production_has_or_is_refused(
+    opened: Open, text: str, known: bool
+) -> None:
+    shop = ready(opened, "replicas")
+    more = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec: {replicas: 10}\n"
+    (shop.overlays / "production/settings/more.yaml").write_text(more, "utf-8")
+    shop.patch("production", text)
+    assert pods(shop) == {OLD: 10}
+    if known:
+        assert "(5 of 10 pods)" in shop.does("canary", f"VERSION={NEW}", "WEIGHT=50")
+        assert pods(shop) == {OLD: 5, NEW: 5}
+    else:
+        assert shop.refuses("canary", f"VERSION={NEW}", "WEIGHT=50") == (
+            "deploy/overlays/production/settings/kustomization.yaml does not say once how many "
+            "pods production has, as `replicas: [{name: shop, count: 6}]`, "
+            "so no share can be worked out."
+        )
+
+
+def test_a_canary_waits_until_the_rollout_has_all_pods(opened: Open) -> None:
+    shop = ready(opened, "rollouts")
+    settings = shop.overlays / "production/settings/kustomization.yaml"
+    text = settings.read_text("utf-8")
+    settings.write_text(text.partition("replicas:\n")[0], "utf-8")
+    shop.commit()
+    assert pods(shop) == {OLD: 2}
+    assert shop.refuses("canary", f"VERSION={NEW}", "WEIGHT=5") == (
+        f"The Deployment has pods beside the Rollout's, and all would be {NEW}: once the "
+        "Rollout is Healthy, write `replicas: [{name: shop, count: 0}]` into "
+        "deploy/overlays/production/settings/kustomization.yaml."
+    )
+    shop.patch("production", "replicas: [{name: shop, count: 0}]\n")
+    shop.does("canary", f"VERSION={NEW}", "WEIGHT=5")
+    assert pods(shop) == {NEW: 0}
+
+
 def test_by_weights_of_a_route(opened: Open) -> None:
     shop = ready(opened, "gateway")
     before = shop.built("production")
@@ -107,11 +161,14 @@ def test_by_weights_of_a_route(opened: Open) -> None:
     assert [i["metadata"]["name"] for i in of_kind(shop.built("production"), "Service")] == ["shop"]
 
 
-def test_by_argo_rollouts(opened: Open) -> None:
-    shop = ready(opened, "rollouts")
+@pytest.mark.parametrize("observability", ["opentelemetry", "none"])
+def test_by_argo_rollouts(opened: Open, observability: str) -> None:
+    shop = ready(opened, "rollouts", observability=observability)
     before = shop.built("production")
+    assert pods(shop) == {OLD: 0}
     for weight in (5, 50):
-        shop.does("canary", f"VERSION={NEW}", f"WEIGHT={weight}")
+        said = shop.does("canary", f"VERSION={NEW}", f"WEIGHT={weight}")
+        assert said.endswith("at least one pod, and exact only with a traffic router.")
         items = shop.built("production")
         # The controller keeps the old one for the other requests, and goes back to it by itself.
         assert shop.runs("production") == {NEW: shop.digests[NEW]}
@@ -120,10 +177,12 @@ def test_by_argo_rollouts(opened: Open) -> None:
             {"setWeight": weight},
             {"pause": {}},
         ]
-        [template] = of_kind(items, "AnalysisTemplate")
-        [used] = rollout["spec"]["strategy"]["canary"]["analysis"]["templates"]
-        assert used["templateName"] == template["metadata"]["name"]
-        assert mistakes([rollout, template]) == ""
+        templates = of_kind(items, "AnalysisTemplate")
+        names = [template["metadata"]["name"] for template in templates]
+        analysis = rollout["spec"]["strategy"]["canary"].get("analysis", {"templates": []})
+        assert [used["templateName"] for used in analysis["templates"]] == names
+        assert len(names) == (observability != "none")  # without metrics a person decides
+        assert mistakes([rollout, *templates]) == ""
     assert shop.does("releases").splitlines()[-2].split()[:4] == ["production", OLD, "(50", "%)"]
     ends_as_it_began(shop, before)
     shop.does("canary", f"VERSION={NEW}", "WEIGHT=100")

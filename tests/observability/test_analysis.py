@@ -43,12 +43,15 @@ def test_its_queries_tell_a_good_version_from_one_that_fails(
     observed: Observed, metrics: dict[str, Any], tmp_path: Path
 ) -> None:
     errors, seconds = query(metrics["errors"]), query(metrics["seconds"])
+    scraped = query(metrics["scraped"])
     pod = f"{name('web', 'slim')}-{PODS}-x2x4q"
     with (
         started(observed("web", "slim")) as (container, port),
         prometheus(tmp_path, port, namespace=NAMESPACE, pod=pod) as server,
     ):
         until(lambda: server.numbers(f'up{{pod="{pod}"}}') == [1], "the first scrape")
+        assert server.numbers(scraped) == [1]
+        assert server.numbers(query(metrics["scraped"], pods="5c8b7f6d43")) == []
         assert server.numbers(errors) == []  # no traffic is no failure
         assert server.numbers(seconds) == []
 

@@ -247,12 +247,13 @@ def test_who_does_not_tell_of_itself_reads_nothing_of_it(
 ) -> None:
     observed = "observability" in answers
     assert (TELEMETRY in texts) == observed
-    asks = "deploy/base/analysistemplate.yaml"  # of what the service may have by other means
     words = "telemetry|otel_|opentelemetry|podmonitor|prometheus|trace_id|metrics\\b"
-    assert bool(found(texts, words, ".copier-answers.yml", asks, *PROGRAMS)) == observed
+    assert bool(found(texts, words, ".copier-answers.yml", *PROGRAMS)) == observed
     scraped = observed and answers["service_kind"] != "job"
-    assert bool(found(texts, "9464|prometheus_client", asks)) == scraped
+    assert bool(found(texts, "9464|prometheus_client")) == scraped
     assert ("deploy/base/podmonitor.yaml" in texts) == (scraped and "deploy" in answers)
+    analysed = observed and answers.get("canary") == "rollouts"
+    assert bool(found(texts, "analysis", *PROGRAMS)) == analysed
 
 
 @every_service
