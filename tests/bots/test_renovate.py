@@ -26,6 +26,7 @@ BRANCH = "renovate/template"
 OLD, NEW, OTHER = (f"sha256:{digit * 64}" for digit in "abc")
 PINNED = "python:3.13-slim-trixie"
 NEWER = "python:3.14-slim-trixie"
+OVERLAY = "deploy/overlays/production/kustomization.yaml"
 
 
 class Run(NamedTuple):
@@ -82,7 +83,8 @@ def template(world: World) -> str:
         local[sys.executable](work / "tasks/plain.py", world.folder / "plain")
     world.push("plain", "Publish")
     there = tomllib.loads((ROOT / "standard.toml").read_text("utf-8"))["digests"]
-    world.forge.digests.update({**there, PINNED: OTHER, NEWER: OTHER})
+    latest = {"acme/orders:latest": OTHER}
+    world.forge.digests.update({**there, **latest, PINNED: OTHER, NEWER: OTHER})
     return "template"
 
 
@@ -111,15 +113,18 @@ def fleet(world: World, template: str, poetry: Path) -> None:
     settings = json.loads(loose.read_text("utf-8"))
     del settings["ignorePaths"]
     loose.write_text(json.dumps(settings), "utf-8")
+    promoted = f"newName: {world.forge.address[7:]}/acme/orders\n    digest: {OLD}\n"
+    overlay = {OVERLAY: f"resources: [settings]\nimages:\n  - name: not-promoted\n    {promoted}"}
+    write(loose.parent, overlay)
     world.push("loose", "Ignore nothing")
 
     source = index.serve(world.forge, "leaf", "1.0.0")
-    owned = world.service(template, "owned", package_index=source)
+    owned = world.service(template, "owned", package_index=source, deploy="kustomize")
     project = (owned / "pyproject.toml").read_text("utf-8")
     leaf = 'dependencies = ["leaf>=1.0"]\n'
     project = re.sub(r"^dependencies = \[.*?^\]\n", leaf, project, count=1, flags=re.M | re.S)
     project = re.sub(r"^dev = \[.*?^\]\n", "dev = []\n", project, count=1, flags=re.M | re.S)
-    write(owned, {"pyproject.toml": project})
+    write(owned, {"pyproject.toml": project, **overlay})
     with local.env(**ALONE, NO_PROXY="127.0.0.1"):
         local[str(poetry / "poetry")].with_cwd(owned)("lock")
     world.push("owned", "Lock")
@@ -198,6 +203,10 @@ def test_each_file_has_one_owner(granted: Run) -> None:
 def test_without_the_configuration_the_dockerfile_had_two_owners(granted: Run) -> None:
     branches = granted.world.changed("loose")
     assert [b for b, files in branches.items() if "Dockerfile" in files and b != BRANCH]
+
+
+def test_without_the_configuration_an_image_moved_past_promotion(granted: Run) -> None:
+    assert [b for b, files in granted.world.changed("loose").items() if OVERLAY in files]
 
 
 def test_an_administrator_rolls_out_in_waves(world: World, fleet: None) -> None:

@@ -244,7 +244,38 @@ def test_a_database_is_migrated_by_a_job_as_restricted_as_the_pods(service: Serv
 def test_the_examples_name_the_folder_of_each_environment(service: Service, tool: str) -> None:
     made = service()
     items = list(yaml.safe_load_all((made / "deploy/examples" / tool).read_text("utf-8")))
-    paths = [item["spec"].get("source", item["spec"]).get("path") for item in items]
+    specs = [item["spec"] for item in items if "spec" in item]
+    paths = [spec.get("source", spec).get("path") for spec in specs]
     named = [path for path in paths if path]
     assert named == [f"deploy/overlays/{environment}" for environment in ENVIRONMENTS]
     assert all((made / path / "kustomization.yaml").exists() for path in named)
+
+
+@pytest.mark.parametrize("tool", EXAMPLES)
+def test_the_examples_bring_namespaces_where_only_restricted_pods_run(
+    service: Service, tool: str
+) -> None:
+    text = (service() / "deploy/examples" / tool).read_text("utf-8")
+    items = [item for item in yaml.safe_load_all(text) if item]
+    specs = [item["spec"] for item in items if "spec" in item]
+    wanted = [spec["targetNamespace"] for spec in specs if "targetNamespace" in spec]
+    brought = {i["metadata"]["name"]: i["metadata"]["labels"] for i in of_kind(items, "Namespace")}
+    for spec in specs:
+        if "destination" in spec:
+            policy = spec["syncPolicy"]
+            assert policy["syncOptions"] == ["CreateNamespace=true"]
+            wanted.append(spec["destination"]["namespace"])
+            brought[wanted[-1]] = policy["managedNamespaceMetadata"]["labels"]
+    assert wanted == [f"shop-{environment}" for environment in ENVIRONMENTS]
+    assert list(brought) == wanted
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+    assert all(labels == restricted for labels in brought.values())
+
+
+def test_the_machine_s_metadata_is_out_of_reach_and_what_gives_a_pod_its_own_is_not(
+    service: Service,
+) -> None:
+    [policy] = of_kind(built(service() / "deploy/base"), "NetworkPolicy")
+    [rule] = policy["spec"]["egress"]
+    kept = {name for to in rule["to"] for name in to["ipBlock"]["except"]}
+    assert kept == {"169.254.169.254/32", "fd00:ec2::254/128"}

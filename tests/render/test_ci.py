@@ -103,6 +103,12 @@ def test_renovate_leaves_the_pipeline_to_the_template(service: Service, ci: str)
     assert PATHS[ci] in renovate["ignorePaths"]
 
 
+def test_renovate_leaves_what_is_deployed_to_promotions(service: Service) -> None:
+    made = service(deploy="kustomize", renovate=True)
+    renovate = json.loads((made / "renovate.json").read_text("utf-8"))
+    assert "deploy/**" in renovate["ignorePaths"]
+
+
 def test_a_tagged_commit_has_the_version_of_its_tag(checkout_of: Checkout) -> None:
     service = checkout_of()
     service.git("tag", "v1.4.2")
