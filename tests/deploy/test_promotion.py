@@ -103,6 +103,25 @@ def test_a_version_that_has_been_there_may_go_on_though_a_newer_one_came(shop: S
     assert shop.runs("staging") == {"1.4.2": shop.digests["1.4.2"]}
 
 
+@pytest.mark.parametrize("way", ["--no-ff", "--squash"])
+def test_a_merge_keeps_what_an_environment_has_had_and_a_squash_does_not(
+    shop: Shop, way: str
+) -> None:
+    shop.git("switch", "--quiet", "--create", "work")
+    promote(shop, "1.4.1", "dev")
+    promote(shop, "1.4.2", "dev")
+    shop.git("switch", "--quiet", "main")
+    (shop.folder / "notes.txt").write_text("what came to main meanwhile")
+    shop.commit()
+    shop.git("merge", "--quiet", "--no-edit", way, "work")
+    if way == "--squash":
+        shop.commit()
+        assert "1.4.1 has not been in dev" in shop.refuses("promote", "VERSION=1.4.1", "TO=staging")
+    else:
+        promote(shop, "1.4.1", "staging")
+    promote(shop, "1.4.2", "staging")
+
+
 def test_a_downgrade_is_refused_unless_it_is_meant(shop: Shop) -> None:
     for version in ("1.4.1", "1.5.0-rc.1", "1.10.0"):
         promote(shop, version, "dev")

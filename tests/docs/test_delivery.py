@@ -13,6 +13,7 @@ from tests.deploy.conftest import Open, keys, opened, service, store, versions
 from tests.deploy.test_canary import NEW, OLD, pods, ready
 from tests.deploy.tools import built, of_kind
 from tests.docs.pages import blocks, page
+from tests.render.support import run
 
 __all__ = ["keys", "opened", "service", "store", "versions"]
 
@@ -50,7 +51,7 @@ def test_who_has_only_the_readme_brings_an_edit_to_production_and_back_in_ten_co
     service.git("remote", "set-url", "origin", str(tmp_path / "origin.git"))
     assert service.make("login", **LOGIN).code == 0
     steps = commands(service.folder / "README.md", "## From environment to environment")
-    [told] = page("promotion.md").to_run
+    told, _ = page("promotion.md").to_run
     assert steps == [step.command for step in told.steps]
     assert steps == commands(ROOT / "README.md", "## Ten commands")
     assert len(steps) <= 10
@@ -74,6 +75,21 @@ def test_who_has_only_the_readme_brings_an_edit_to_production_and_back_in_ten_co
     assert labels["org.opencontainers.image.revision"] == service.git(
         "rev-parse", "v1.4.2^{commit}"
     )
+
+
+def test_a_promotion_comes_by_a_pull_request(opened: Open, tmp_path: Path) -> None:
+    shop = opened()
+    shop.git("init", "--quiet", "--bare", str(tmp_path / "origin.git"))
+    shop.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    shop.does("promote", f"VERSION={NEW}", "TO=dev")
+    _, protected = page("promotion.md").to_run
+    for step in protected.steps:
+        done = run("sh", "-c", step.command, cwd=shop.folder, env=shop.environment)
+        assert done.code == 0, done
+    shop.git("switch", "--quiet", "main")
+    assert "has not been in staging" in shop.refuses("promote", f"VERSION={NEW}", "TO=production")
+    shop.git("merge", "--quiet", "--no-ff", "--no-edit", "origin/promote-1.4.2")
+    shop.does("promote", f"VERSION={NEW}", "TO=production")
 
 
 @pytest.mark.parametrize("canary", ["replicas"])
