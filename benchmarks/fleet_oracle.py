@@ -15,6 +15,8 @@ from tasks.rendering import ANSWERS
 
 # Of what a template writes, these are the service's own from its first commit.
 OWN = ("pyproject.toml", "README.md", "LICENSE", "app/", "tests/")
+# This is the template's, where the service says so.
+SERVING = "app/serving.py"
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,11 @@ class Change:
     start: int
     end: int
     lines: tuple[str, ...]
+
+
+def is_own(name: str) -> bool:
+    """Say whether a file that the template writes is the service's own."""
+    return name.startswith(OWN) and name != SERVING
 
 
 def lines(content: bytes) -> list[str]:
@@ -95,8 +102,8 @@ class Verdict:
 
 def truth(before: Files, old: Files, new: Files, renames: dict[str, str]) -> Truth:
     """Return what ought to come of a service that has `before` where the template wrote `old`."""
-    shipped = {name for name in old if not name.startswith(OWN)} - {ANSWERS}
-    coming = {name for name in new if not name.startswith(OWN)} - {ANSWERS}
+    shipped = {name for name in old if not is_own(name)} - {ANSWERS}
+    coming = {name for name in new if not is_own(name)} - {ANSWERS}
     own = {n: content for n, content in before.items() if n not in shipped and n != ANSWERS}
     result = Truth(own, {}, {})
     for name in coming - shipped - set(renames.values()):

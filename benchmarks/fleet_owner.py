@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from benchmarks.fleet_oracle import OWN, changes, lines
+from benchmarks.fleet_oracle import changes, is_own, lines
 from benchmarks.fleet_template import Files, git
 from tasks.rendering import ANSWERS
 
@@ -22,7 +22,7 @@ def places(old: Files, new: Files, renames: dict[str, str]) -> tuple[list[Place]
     moving, staying = [], []
     for name in sorted(old):
         now = renames.get(name, name)
-        if name.startswith(OWN) or name == ANSWERS or now not in new:
+        if is_own(name) or name == ANSWERS or now not in new:
             continue
         base = lines(old[name])
         moved = changes(base, lines(new[now]))

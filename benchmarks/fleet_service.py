@@ -11,9 +11,9 @@ from random import Random
 import yaml
 from plumbum import local
 
-from benchmarks.fleet_oracle import Truth, Verdict, judge, truth
+from benchmarks.fleet_oracle import SERVING, Truth, Verdict, judge, truth
 from benchmarks.fleet_owner import live
-from benchmarks.fleet_template import Answers, Template, files, git, write
+from benchmarks.fleet_template import Answers, Files, Template, files, git, write
 from tasks.rendering import ANSWERS
 
 TIMED = Path(__file__).parent / "timed.py"
@@ -46,28 +46,34 @@ def stored(content: bytes) -> Answers:
     return {name: value for name, value in answers.items() if not name.startswith("_")}
 
 
+def coming(service: Service, old: Files) -> Files:
+    """Return what the newest release writes for the service, which was made as `old`."""
+    answers = stored(old[ANSWERS])
+    new = service.template.render(service.template.versions[-1], answers)
+    return new if answers.get("serving") else {n: c for n, c in new.items() if n != SERVING}
+
+
 def make(service: Service) -> None:
     """Write the service in a repository of its own, with what its owner did."""
     template, folder = service.template, service.folder
-    target = template.versions[-1]
     old = template.render(service.version, service.answers)
-    new = template.render(target, stored(old[ANSWERS]))
     write(folder, old)
     git(folder, "init", "--quiet")
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", "Create the service")
-    live(folder, Random(service.seed), old, new, template.renames(service.version, target))
+    renames = template.renames(service.version, template.versions[-1])
+    live(folder, Random(service.seed), old, coming(service, old), renames)
 
 
 def expected(service: Service) -> Truth:
     """Return what ought to come of the service, as it stands before the update."""
-    template, target = service.template, service.template.versions[-1]
+    template = service.template
     old = template.render(service.version, service.answers)
     return truth(
         files(service.folder),
         old,
-        template.render(target, stored(old[ANSWERS])),
-        template.renames(service.version, target),
+        coming(service, old),
+        template.renames(service.version, template.versions[-1]),
     )
 
 

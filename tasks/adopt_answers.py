@@ -237,6 +237,7 @@ def guess(service: Service, index: str) -> tuple[Table, str]:
     guessed, why = kind(service)
     docker = service.docker
     found = {**names(service), "service_kind": guessed, "app_package": application(service)}
+    found["serving"] = False  # its main.py does
     found["extra_paths"] = beside(service, str(found["app_package"]))
     if 1024 <= docker.port <= 65535:
         found["port"] = docker.port

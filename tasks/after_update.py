@@ -21,7 +21,7 @@ from tasks import before_update, releases
 
 TELEMETRY = "*/telemetry.py"
 # What the application calls, or its database was made by.
-CALLED = [TELEMETRY, "*/database.py", "migrations/*", "alembic.ini"]
+CALLED = [TELEMETRY, "*/serving.py", "*/database.py", "migrations/*", "alembic.ini"]
 # What an answer brings once.
 ONCE = {
     "observability: opentelemetry": [TELEMETRY],

@@ -38,12 +38,14 @@ def edited(service: Path) -> dict[str, int | None]:
 
     None where the file itself is gone.
     """
-    app = f"{committed(service)['app_package']}/"
+    answers = committed(service)
+    app = f"{answers['app_package']}/"
+    serving = f"{app}serving.py" if answers.get("serving") else ""
     counts: dict[str, int | None] = {}
     with rendering(service) as written:
         for path in sorted(written.rglob("*")):
             name = path.relative_to(written).as_posix()
-            if not path.is_file() or name.startswith((*OWN, app)):
+            if not path.is_file() or (name.startswith((*OWN, app)) and name != serving):
                 continue
             there = service / name
             theirs = path.read_text("utf-8").splitlines()

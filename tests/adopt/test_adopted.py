@@ -136,6 +136,7 @@ def test_answers_are_guessed(adopt: Adopt, template: Path, tmp_path: Path) -> No
         "app_package": "app",
         "port": 9000,
         "uid": 1234,
+        "serving": False,
         "build_packages": ["gcc", "libpq-dev"],
         "runtime_packages": ["libpq5", "ffmpeg"],
         "extra_paths": ["alembic.ini", "migrations", "core"],

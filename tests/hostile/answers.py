@@ -217,7 +217,7 @@ RIGHT: dict[str, st.SearchStrategy[str]] = {
     "schedule": st.sampled_from(["", "@daily", "0 3 * * *", "*/5 0-6 1,15 JAN MON"]),
     "template_source": st.sampled_from(["gh:acme/template", "https://example.com/template.git"]),
 }
-FLAGS = [name for name in QUESTIONS if ALL[name]["type"] == "bool" and "when" not in ALL[name]]
+FLAGS = [q for q in QUESTIONS if ALL[q]["type"] == "bool" and ALL[q].get("when") is not False]
 RIGHT |= dict.fromkeys(FLAGS, st.sampled_from(["yes", "no", "true", "false", "on", "off"]))
 LISTS: dict[str, st.SearchStrategy[str]] = {
     "build_packages": matching(r"[a-z0-9][a-z0-9+.-]{1,30}"),

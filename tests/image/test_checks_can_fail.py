@@ -149,9 +149,9 @@ def test_a_stop_that_takes_too_long_is_noticed() -> None:
 @pytest.mark.parametrize(
     "start",
     [
-        "import os; main.Server.handle_exit = lambda *_: os._exit(0); main.main()",
-        "main.Server.shutdown = main.uvicorn.Server.shutdown; main.main()",
-        "main.Server.answer = lambda _: asyncio.sleep(1); main.main()",
+        "import os; main.serving.Server.handle_exit = lambda *_: os._exit(0); main.main()",
+        "main.serving.Server.shutdown = main.serving.uvicorn.Server.shutdown; main.main()",
+        "main.serving.Server.answer = lambda _: asyncio.sleep(1); main.main()",
     ],
     ids=["ends at once", "closes the listener on those in its queue", "closes after an answer"],
 )
