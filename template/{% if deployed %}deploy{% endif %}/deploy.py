@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import overlays
 from overlays import Release, Service, State
@@ -40,37 +41,70 @@ def short(digest: str) -> str:
 # ---- what was
 
 
-def history(environment: str) -> list[tuple[str, State]]:
-    """Return what the environment has run by git's account, oldest first, each with its day."""
+class Change(NamedTuple):
+    """What an environment runs since a commit."""
+
+    commit: str
+    day: str
+    state: State
+
+
+def history(environment: str) -> list[Change]:
+    """Return what the environment has run by git's account, oldest first."""
     name = overlays.path(environment).as_posix()
-    commits = git("log", "--reverse", "--format=%H %cs", "--", name).splitlines()
     found = []
-    for commit in commits:
-        identity, day = commit.split()
-        if git("ls-tree", identity, "--", name):
-            text = git("show", f"{identity}:./{name}")
+    for line in git("log", "--reverse", "--format=%H %cs", "--", name).splitlines():
+        commit, day = line.split()
+        if git("ls-tree", commit, "--", name):
+            text = git("show", f"{commit}:./{name}")
             if overlays.genuine(text):
-                found.append((day, overlays.parse(text)))
+                found.append(Change(commit, day, overlays.parse(text)))
     return found
 
 
-def been(environment: str) -> list[Release]:
-    """Return each release that all requests of an environment have gone to, oldest first."""
+def been(changes: list[Change]) -> list[Release]:
+    """Return each release that all requests have gone to, oldest first."""
     runs: list[Release] = []
-    for _, state in history(environment):
-        if state.now and state.now not in runs[-1:]:
-            runs.append(state.now)
+    for change in changes:
+        if change.state.now and change.state.now not in runs[-1:]:
+            runs.append(change.state.now)
     return runs
 
 
-def previous(runs: list[Release]) -> Release | None:
-    """Return what came before the present release; going back forgets what had come after."""
+def standing(runs: list[Release]) -> list[Release]:
+    """Return the releases that nobody has gone back from: an older one undoes the newer."""
     stack: list[Release] = []
     for run in runs:
-        if run in stack:
-            del stack[stack.index(run) :]
+        while stack and not newer(run.version, stack[-1].version):
+            stack.pop()
         stack.append(run)
-    return stack[-2] if len(stack) > 1 else None
+    return stack
+
+
+def undone(changes: list[Change]) -> set[str]:
+    """Return the versions that were rolled back, or whose canary was aborted."""
+    states = [change.state for change in changes]
+    seen = {run.version for state in states for run in (state.now, state.canary) if run}
+    return seen - {run.version for run in standing(been(changes))}
+
+
+def newer(version: str, other: str) -> bool:
+    """Say whether a version comes after another."""
+    return bool(release.precedence(version) > release.precedence(other))
+
+
+def unpushed() -> set[str]:
+    """Return the commits that the upstream branch lacks; where there is none, that no remote has.
+
+    None without a remote.
+    """
+    if not git("remote"):
+        return set()
+    try:
+        known = git("rev-parse", "--verify", "@{upstream}").strip()
+    except Refusal:
+        known = "--remotes"
+    return set(git("rev-list", "HEAD", "--not", known).split())
 
 
 def committed(environment: str) -> State:
@@ -87,41 +121,60 @@ def committed(environment: str) -> State:
 def touched(environment: str) -> bool:
     """Say whether somebody else has written the overlay of an environment, and committed it."""
     file = overlays.path(environment)
-    if not file.exists():
-        raise Refusal(f"{file} is missing: `git log -- {file}` says who removed it.")
     changed = git("status", "--porcelain", "--", str(file))
     return not changed and not overlays.genuine(file.read_text("utf-8"))
 
 
-def verified(service: Service, version: str, to: str) -> Release:
-    """Return the release that a version is, where it may come to an environment."""
-    for environment in filter(None, (service.before(to), to)):
-        if touched(environment):
-            file = overlays.path(environment)
-            raise Refusal(
-                f"{file} was edited by hand: revert that commit, and put what {environment} has of "
-                "its own into settings/."
-            )
+def unedited(environment: str) -> None:
+    """Refuse an overlay that somebody else has written."""
+    if touched(environment):
+        file = overlays.path(environment)
+        raise Refusal(
+            f"{file} was edited by hand: revert that commit, and put what {environment} has of "
+            "its own into settings/."
+        )
+
+
+def known(service: Service, version: str) -> Release:
+    """Return the release that a version is: the bytes that it has always been, signed."""
     release.precedence(version)  # refuses what is no version
     digest = release.digest(version)
     if digest is None:
         raise Refusal(f"{release.image()} has no version {version}: run `make push` on its commit.")
     for environment in service.environments:
-        for known in been(environment):
-            if known.version == version and known.digest != digest:
+        for run in been(history(environment)):
+            if run.version == version and run.digest != digest:
                 raise Refusal(
-                    f"{version} is {short(digest)} in the registry and was {short(known.digest)} "
+                    f"{version} is {short(digest)} in the registry and was {short(run.digest)} "
                     f"in {environment}: a version keeps its bytes, so give the new ones a new one."
                 )
     if not release.signed(digest):
         raise Refusal(f"{version} ({short(digest)}) is not signed: run `make sign` on its commit.")
+    return Release(version, digest)
+
+
+def verified(service: Service, version: str, to: str) -> Release:
+    """Return the release that a version is, where it may come to an environment."""
     before = service.before(to)
-    if before and Release(version, digest) not in been(before):
+    for environment in filter(None, (before, to)):
+        unedited(environment)
+    found = known(service, version)
+    if before and found not in been(history(before)):
         raise Refusal(
             f"{version} has not been in {before}: "
             f"run `make promote VERSION={version} TO={before}` first."
         )
-    return Release(version, digest)
+    return found
+
+
+def untried(service: Service, found: Release, to: str) -> str:
+    """Return what is to be said of a release that the environment before has only here."""
+    before = service.before(to)
+    changes = history(before) if before else []
+    came = {change.commit for change in changes if change.state.now == found}
+    if not came or came - unpushed():
+        return ""
+    return f"{before} has {found.version} by a commit that is not pushed: it was not tried there."
 
 
 def clean(to: str, text: str) -> None:
@@ -138,7 +191,7 @@ def clean(to: str, text: str) -> None:
 # ---- what changes
 
 
-def write(service: Service, to: str, state: State, message: str) -> None:
+def write(service: Service, to: str, state: State, message: str, note: str = "") -> None:
     """Write an overlay and commit it alone; where git refuses, all is as before."""
     text = overlays.render(service, to, release.image(), state)
     clean(to, text)
@@ -155,6 +208,8 @@ def write(service: Service, to: str, state: State, message: str) -> None:
         file.write_bytes(before)
         raise
     print(f"{message}: committed; `git push` brings it there.")
+    if note:
+        print(note)
 
 
 def promote(service: Service, version: str, to: str, back: bool = False) -> None:
@@ -166,24 +221,38 @@ def promote(service: Service, version: str, to: str, back: bool = False) -> None
             f"{state.canary.version} has {state.weight} % of {to}: end that first, with "
             "`make canary WEIGHT=100` or `make canary ABORT=1`."
         )
-    older = state.now and release.precedence(version) < release.precedence(state.now.version)
-    if state.now and older and not back:
+    if state.now and newer(state.now.version, version) and not back:
         raise Refusal(f"{to} has {state.now.version}, which is newer: say ROLLBACK=1 to go back.")
-    write(service, to, State(found), f"Promote {version} to {to}")
+    note = untried(service, found, to)
+    write(service, to, State(found), f"Promote {version} to {to}", note)
 
 
 def rollback(service: Service, to: str) -> None:
-    """Bring an environment back to the release that it had before the present one."""
+    """Bring an environment back to the release that it had before the present one.
+
+    What it had is in git, and was checked when it came: a registry that is down is no obstacle.
+    """
     state = committed(to)
     if state.canary:
         raise Refusal(
             f"{state.canary.version} has a share of {to}: `make canary ABORT=1` takes it."
         )
-    found = previous(been(to))
-    if found is None:
-        raise Refusal(f"{to} has had no version before the present one.")
-    found = verified(service, found.version, to)
-    write(service, to, State(found), f"Roll {to} back to {found.version}")
+    unedited(to)
+    runs = been(history(to))
+    if not runs:
+        raise Refusal(f"{to} has had no version yet: `make promote VERSION=1.4.2 TO={to}` first.")
+    *older, now = standing(runs)
+    if not older:
+        way = f"name one, as in `make promote VERSION=1.4.0 TO={to} ROLLBACK=1`"
+        if runs[1:]:
+            way = f"forward again goes `make promote VERSION={runs[-2].version} TO={to}`"
+        raise Refusal(f"{to} has had no version older than {now.version}: {way}.")
+    found, note = older[-1], ""
+    try:
+        known(service, found.version)
+    except release.Unanswered as error:
+        note = f"{str(error)[:-1]}, so digest and signature are as checked at its promotion."
+    write(service, to, State(found), f"Roll {to} back to {found.version}", note)
 
 
 def canary(service: Service, version: str, weight: int) -> None:
@@ -219,7 +288,8 @@ def canary(service: Service, version: str, weight: int) -> None:
             f"Rollout is Healthy, write `replicas: [{{name: {service.name}, count: 0}}]` into "
             f"{settings}."
         )
-    write(service, to, State(state.now, found, weight), f"Give {version} {share} of {to}")
+    note = untried(service, found, to)
+    write(service, to, State(state.now, found, weight), f"Give {version} {share} of {to}", note)
     if service.canary == "rollouts" and "trafficRouting" not in settings.read_text("utf-8"):
         print("That is at least one pod, and exact only with a traffic router.")
 
@@ -236,44 +306,49 @@ def abort(service: Service) -> None:
 # ---- what is
 
 
-def since(runs: list[tuple[str, State]]) -> str:
+def since(changes: list[Change]) -> str:
     """Return the day on which the present release came."""
-    first = ""
-    for day, state in reversed(runs):
-        if state.now != runs[-1][1].now:
+    day = ""
+    for change in reversed(changes):
+        if change.state.now != changes[-1].state.now:
             break
-        first = day
-    return first
+        day = change.day
+    return day
 
 
-def following(environment: str, state: State, offered: str) -> str:
+def following(environment: str, changes: list[Change], offered: list[str]) -> str:
     """Return the command that would change an environment next."""
-    if touched(environment):
-        return "edited by hand"
+    state = changes[-1].state if changes else State()
     if state.canary:
         return f"make canary WEIGHT={50 if state.weight < 50 else 100}"
-    now = state.now.version if state.now else ""
-    newer = offered and (not now or release.precedence(offered) > release.precedence(now))
-    return f"make promote VERSION={offered} TO={environment}" if newer else ""
+    gone = undone(changes)
+    able = [version for version in offered if version not in gone]
+    if state.now:
+        able = [version for version in able if newer(version, state.now.version)]
+    best = max(able, key=release.precedence, default="")
+    return f"make promote VERSION={best} TO={environment}" if best else ""
 
 
 def releases(service: Service) -> None:
     """Print which version is where, since when, and what would be promoted next."""
     rows = [["environment", "version", "digest", "since", "next"]]
-    offered = release.newest(git("tag", "--list", "v*"))
+    offered = release.versions(git("tag", "--list", "v*"))
+    ahead = unpushed()
     for environment in service.environments:
-        runs = history(environment)
-        state = runs[-1][1] if runs else State()
-        version, digest, day = "-", "-", "-"
+        changes = history(environment)
+        state = changes[-1].state if changes else State()
+        mark = ", not pushed" if changes and changes[-1].commit in ahead else ""
+        edited = touched(environment)
+        row = [environment, "-", "-", "-"]
+        row.append("edited by hand" if edited else following(environment, changes, offered))
+        rows.append(row)
         if state.now:
-            version, digest, day = state.now.version, short(state.now.digest), since(runs)
-        share = f" ({100 - state.weight} %)" if state.canary else ""
-        rows.append([environment, version + share, digest, day])
-        rows[-1].append(following(environment, state, offered))
+            row[1:4] = state.now.version, short(state.now.digest), since(changes) + mark
         if state.canary:
+            row[1] += f" ({100 - state.weight} %)"
             share = f"{state.canary.version} ({state.weight} %)"
-            rows.append(["", share, short(state.canary.digest), runs[-1][0], ""])
-        offered = state.now.version if state.now else ""
+            rows.append(["", share, short(state.canary.digest), changes[-1].day + mark, ""])
+        offered = [state.now.version] if state.now and not edited else []
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print(
@@ -302,7 +377,9 @@ def service() -> Service:
     parser.add_argument("--canary", default="none")
     parser.add_argument("--replicas", type=int, default=1)
     parser.add_argument("--pods", type=int, default=1)
-    return Service(**vars(parser.parse_args()))
+    said = parser.parse_args()
+    said.environments = [name for name in said.environments if overlays.path(name).exists()]
+    return Service(**vars(said))
 
 
 def main(service: Service) -> None:
@@ -312,16 +389,26 @@ def main(service: Service) -> None:
     )
     if git("rev-parse", "--is-shallow-repository").strip() == "true":
         raise Refusal("This checkout lacks its history: run `git fetch --unshallow` first.")
+    if not service.environments:
+        raise Refusal(f"{overlays.FOLDER} has no environment: `git log -- deploy` says why.")
     if service.action == "releases":
         releases(service)
         return
-    if service.action != "canary" and to not in service.environments:
-        known = ", ".join(service.environments)
-        raise Refusal(f"{to!r} is no environment: say TO= and one of {known}.")
+    first, last = service.environments[0], service.environments[-1]
+    if service.action == "canary":
+        if to not in ("", last):
+            raise Refusal(f"Only {last} has a canary: leave out TO={to}.")
+    elif not to or (service.action == "promote" and not version):
+        example = f"VERSION=1.4.2 TO={first}" if service.action == "promote" else f"TO={last}"
+        raise Refusal(f"Say what goes where, as in `make {service.action} {example}`.")
+    elif to not in service.environments:
+        there = ", ".join(service.environments)
+        raise Refusal(f"{to!r} is no environment: say TO= and one of {there}.")
+    elif service.action == "rollback" and version:
+        forced = f"`make promote VERSION={version} TO={to} ROLLBACK=1`"
+        raise Refusal(f"`make rollback` goes back by one: to {version} goes {forced}.")
     with alone():
         if service.action == "promote":
-            if not version:
-                raise Refusal("Say which version, as VERSION=1.4.2.")
             promote(service, version, to, bool(back))
         elif service.action == "rollback":
             rollback(service, to)

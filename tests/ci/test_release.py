@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -87,11 +88,31 @@ def test_the_same_commit_with_other_bytes_is_not_pushed_again(
     assert service.ask(f"release.signed({digest!r})") is True
 
 
-def test_a_version_without_a_signature_has_no_tag_yet(service: Service, world: World) -> None:
+def test_a_password_that_does_not_open_the_key_is_said_before_anything_is_built(
+    service: Service, world: World
+) -> None:
+    service.commit("Prepare 0.4.1")
+    refused = service.make("push", **world.key | {"COSIGN_PASSWORD": "wrong"})
+    assert refused.sentence == (
+        "COSIGN_PASSWORD does not open COSIGN_PRIVATE_KEY: set the password of that key."
+    )
+    assert refused.output == ""
+    gone = {"COSIGN_KEY": "gone.key", "COSIGN_PASSWORD": ""}
+    sentence = service.make("push", **gone).sentence
+    assert sentence == "gone.key cannot sign: open gone.key: no such file or directory."
+
+
+def test_a_version_without_a_signature_has_no_tag_yet(
+    service: Service, world: World, tmp_path: Path
+) -> None:
     service.commit("Prepare 0.5.0")
     service.git("tag", "v0.5.0")
-    broken = service.make("push", **world.key | {"COSIGN_PASSWORD": "wrong"})
-    assert "could not be signed" in broken.errors
+    cosign = tmp_path / "cosign"
+    lost = 'test "$1" = sign && echo "error during command execution: lost" >&2 && exit 1'
+    cosign.write_text(f'#!/bin/sh\n{lost}\nexec {tools.cosign()} "$@"\n')
+    cosign.chmod(0o755)
+    broken = service.make("push", **world.key, COSIGN=str(cosign))
+    assert "could not be signed: lost" in broken.errors
     assert service.digest("0.5.0") is None
     finished = service.make("push", **world.key)
     assert finished.code == 0, finished.log

@@ -45,6 +45,7 @@ def ends_as_it_began(shop: Shop, before: list[dict[str, Any]]) -> None:
     assert f"Abort the canary {NEW}" in shop.does("canary", "ABORT=1")
     assert shop.built("production") == before
     assert shop.refuses("canary", "ABORT=1") == "production has no canary."
+    assert "make" not in shop.does("releases").splitlines()[3]  # what was aborted is not next
 
 
 def test_by_numbers_of_pods(opened: Open) -> None:
@@ -201,6 +202,9 @@ def test_what_a_canary_refuses(opened: Open) -> None:
         shop.does("promote", f"VERSION={OLD}", f"TO={environment}")
     assert shop.refuses("canary", f"VERSION={NEW}", "WEIGHT=5") == (
         f"{NEW} has not been in staging: run `make promote VERSION={NEW} TO=staging` first."
+    )
+    assert shop.refuses("canary", f"VERSION={OLD}", "WEIGHT=5", "TO=staging") == (
+        "Only production has a canary: leave out TO=staging."
     )
     for weight in ("0", "101", "five", ""):
         assert "a number from 1 to 100" in shop.refuses("canary", f"WEIGHT={weight}")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.deploy.conftest import Open
 from tests.deploy.shops import ENVIRONMENTS, Keys, Shop
+from tests.engine.registry import registry
 from tests.render.support import run
 
 
@@ -46,12 +52,35 @@ def test_an_unknown_version_is_refused(shop: Shop) -> None:
     assert sentence == f"{shop.image} has no version 9.9.9: run `make push` on its commit."
 
 
-@pytest.mark.parametrize("version", ["1.4.2+build.5", "latest", "1.4", "1.4.2; id", ""])
+@pytest.mark.parametrize("version", ["1.4.2+build.5", "latest", "1.4", "1.4.2; id", "v1.4.2", ""])
 def test_what_is_no_version_is_refused(shop: Shop, version: str) -> None:
     assert "1.4.2" in shop.refuses("promote", f"VERSION={version}", "TO=dev")
 
 
-@pytest.mark.parametrize("place", ["qa", "my stage", "$(id)", "../../base", ""])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["promote"], "Say what goes where, as in `make promote VERSION=1.4.2 TO=dev`."),
+        (["promote", "TO=dev"], "Say what goes where, as in `make promote VERSION=1.4.2 TO=dev`."),
+        (["rollback"], "Say what goes where, as in `make rollback TO=production`."),
+        (
+            ["rollback", "TO=dev", "VERSION=1.4.1"],
+            "`make rollback` goes back by one: to 1.4.1 goes "
+            "`make promote VERSION=1.4.1 TO=dev ROLLBACK=1`.",
+        ),
+        (
+            ["promote", "VERSION=v1.4.2", "TO=dev"],
+            "'v1.4.2' is no version; that tag's is 1.4.2.",
+        ),
+    ],
+)
+def test_what_is_typed_wrong_is_refused_with_what_is_right(
+    shop: Shop, arguments: list[str], sentence: str
+) -> None:
+    assert shop.refuses(*arguments) == sentence
+
+
+@pytest.mark.parametrize("place", ["prod", "my stage", "$(id)", "../../base"])
 def test_an_unknown_environment_is_refused(shop: Shop, place: str) -> None:
     sentence = shop.refuses("promote", "VERSION=1.4.2", f"TO={place.replace('$', '$$')}")
     assert sentence == (
@@ -223,29 +252,228 @@ def test_a_rollback_goes_back_by_one_and_again_by_one(shop: Shop) -> None:
     for version in ("1.4.1", "1.4.2", "1.10.0"):
         promote(shop, version, "dev")
     for version in ("1.4.2", "1.4.1"):
-        assert shop.does("rollback", "TO=dev").startswith(f"Roll dev back to {version}: committed")
+        said = shop.does("rollback", "TO=dev")
+        assert said == f"Roll dev back to {version}: committed; `git push` brings it there."
         assert shop.runs("dev") == {version: shop.digests[version]}
-    assert shop.refuses("rollback", "TO=dev") == "dev has had no version before the present one."
+    assert shop.refuses("rollback", "TO=dev") == (
+        "dev has had no version older than 1.4.1: "
+        "forward again goes `make promote VERSION=1.4.2 TO=dev`."
+    )
     promote(shop, "1.4.2", "dev")
     shop.does("rollback", "TO=dev")
     assert shop.runs("dev").keys() == {"1.4.1"}
 
 
-def test_the_table_says_what_is_where_and_what_comes_next(shop: Shop) -> None:
-    def table() -> list[list[str]]:
-        return [line.split(maxsplit=4) for line in shop.does("releases").splitlines()]
+def test_a_rollback_does_not_go_forward_to_what_was_undone(shop: Shop) -> None:
+    assert shop.refuses("rollback", "TO=dev") == (
+        "dev has had no version yet: `make promote VERSION=1.4.2 TO=dev` first."
+    )
+    promote(shop, "1.4.2", "dev")
+    assert shop.refuses("rollback", "TO=dev") == (
+        "dev has had no version older than 1.4.2: "
+        "name one, as in `make promote VERSION=1.4.0 TO=dev ROLLBACK=1`."
+    )
+    shop.does("promote", "VERSION=1.4.1", "TO=dev", "ROLLBACK=1")  # which it has never had
+    assert shop.refuses("rollback", "TO=dev") == (
+        "dev has had no version older than 1.4.1: "
+        "forward again goes `make promote VERSION=1.4.2 TO=dev`."
+    )
+    promote(shop, "1.10.0", "dev")
+    shop.does("rollback", "TO=dev")
+    assert shop.runs("dev").keys() == {"1.4.1"}
 
+
+def test_what_happens_elsewhere_does_not_hold_up_a_rollback(shop: Shop) -> None:
+    promote(shop, "1.4.1")
+    promote(shop, "1.4.2")
+    with shop.overlay("staging").open("a") as file:
+        file.write("# by hand\n")
+    shop.commit()
+    shop.does("rollback", "TO=production")
+    assert shop.runs("production") == {"1.4.1": shop.digests["1.4.1"]}
+
+
+def test_a_rollback_needs_no_registry_and_says_so(opened: Open) -> None:
+    with registry() as mortal:
+        shop = replace(opened("mortal"), registry=mortal)
+        for version in ("1.4.1", "1.4.2"):
+            shop.ship(version)
+            promote(shop, version, "dev")
+    assert "does not answer" in shop.refuses("promote", "VERSION=1.4.2", "TO=staging")
+    done, note = shop.does("rollback", "TO=dev").splitlines()
+    assert done == "Roll dev back to 1.4.1: committed; `git push` brings it there."
+    assert note == (
+        f"{mortal.address} does not answer ([Errno 111] Connection refused), "
+        "so digest and signature are as checked at its promotion."
+    )
+    assert shop.runs("dev") == {"1.4.1": shop.digests["1.4.1"]}
+
+
+def test_a_rollback_asks_a_registry_that_answers(opened: Open) -> None:
+    shop = opened("asked")
+    for version in ("1.4.1", "1.4.2"):
+        shop.ship(version)
+        promote(shop, version, "dev")
+    shop.ship("1.4.1", "other bytes")
+    assert "a version keeps its bytes" in shop.refuses("rollback", "TO=dev")
+
+
+class Broken(BaseHTTPRequestHandler):
+    """What is left of a registry: it has no time, or breaks off in the middle."""
+
+    def do_GET(self) -> None:
+        """Answer as its server was told."""
+        assert isinstance(self.server, Remains)
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", "100")
+        self.end_headers()
+        self.wfile.write(b"{")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Remains(HTTPServer):
+    """Where that is reached."""
+
+    status: int
+
+
+@contextmanager
+def broken(status: int) -> Iterator[str]:
+    """Run what is left of a registry; return its address."""
+    with Remains(("127.0.0.1", 0), Broken) as server:
+        server.status = status
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(200, "does not answer (IncompleteRead"), (429, "429"), (503, "503")]
+)
+def test_a_registry_that_breaks_stops_a_promotion_and_no_rollback(
+    shop: Shop, status: int, said: str
+) -> None:
+    for version in ("1.4.1", "1.4.2"):
+        promote(shop, version, "dev")
+    with broken(status) as address:
+        image = f"IMAGE={address}/shop"
+        assert said in shop.refuses("promote", "VERSION=1.4.2", "TO=staging", image)
+        assert said in shop.does("rollback", "TO=dev", image).splitlines()[1]
+
+
+def published(shop: Shop) -> Shop:
+    """Give a shop a place that its commits are pushed to, and push."""
+    origin = str(shop.folder.with_name("origin.git"))
+    shop.git("init", "--quiet", "--bare", origin)
+    shop.git("remote", "add", "origin", origin)
+    shop.git("push", "--quiet", "origin", "HEAD")
+    return shop
+
+
+def table(shop: Shop) -> list[list[str]]:
+    """Return the cells of what `make releases` prints, by where its columns begin."""
+    lines = shop.does("releases").splitlines()
+    starts = [
+        lines[0].index(name) for name in ("environment", "version", "digest", "since", "next")
+    ]
+    ends = [*starts[1:], 200]
+    return [[line[a:b].rstrip() for a, b in zip(starts, ends, strict=True)] for line in lines]
+
+
+def test_the_table_says_what_is_where_and_what_comes_next(shop: Shop) -> None:
     heading = ["environment", "version", "digest", "since", "next"]
-    assert table() == [heading, *([name, "-", "-", "-"] for name in ENVIRONMENTS)]
+    assert table(shop) == [heading, *([name, "-", "-", "-", ""] for name in ENVIRONMENTS)]
     shop.git("tag", "v1.4.1")
-    assert table()[1] == ["dev", "-", "-", "-", "make promote VERSION=1.4.1 TO=dev"]
+    assert table(shop)[1] == ["dev", "-", "-", "-", "make promote VERSION=1.4.1 TO=dev"]
     promote(shop, "1.4.1", "dev", "staging")
     promote(shop, "1.4.2", "dev")
     today = shop.git("log", "-1", "--format=%cs")
     old, new = (shop.digests[version][:19] for version in ("1.4.1", "1.4.2"))
-    assert table() == [
+    assert table(shop) == [
         heading,
-        ["dev", "1.4.2", new, today],
+        ["dev", "1.4.2", new, today, ""],
         ["staging", "1.4.1", old, today, "make promote VERSION=1.4.2 TO=staging"],
         ["production", "-", "-", "-", "make promote VERSION=1.4.1 TO=production"],
     ]
+
+
+@pytest.mark.parametrize("tracking", [True, False], ids=["upstream", "no upstream"])
+def test_the_table_marks_what_is_not_pushed(shop: Shop, tracking: bool) -> None:
+    published(shop)
+    if tracking:
+        shop.git("branch", "--set-upstream-to=origin/main")
+    promote(shop, "1.4.1", "dev", "staging")
+    shop.git("push", "--quiet", "origin", "HEAD")
+    promote(shop, "1.4.2", "dev")
+    today = shop.git("log", "-1", "--format=%cs")
+    assert [row[3:] for row in table(shop)[1:]] == [
+        [f"{today}, not pushed", ""],
+        [today, "make promote VERSION=1.4.2 TO=staging"],
+        ["-", "make promote VERSION=1.4.1 TO=production"],
+    ]
+    shop.git("push", "--quiet", "origin", "HEAD")
+    assert [row[3] for row in table(shop)[1:]] == [today, today, "-"]
+
+
+def test_a_version_that_was_tried_in_no_pushed_commit_is_promoted_with_a_word(shop: Shop) -> None:
+    published(shop)
+    done = "Promote 1.4.2 to {}: committed; `git push` brings it there."
+    assert shop.does("promote", "VERSION=1.4.2", "TO=dev") == done.format("dev")
+    assert shop.does("promote", "VERSION=1.4.2", "TO=staging").splitlines() == [
+        done.format("staging"),
+        "dev has 1.4.2 by a commit that is not pushed: it was not tried there.",
+    ]
+    shop.git("push", "--quiet", "origin", "HEAD")
+    assert shop.does("promote", "VERSION=1.4.2", "TO=production") == done.format("production")
+
+
+def following(shop: Shop) -> list[str]:
+    """Return what would come next in each environment."""
+    return [row[4] for row in table(shop)[1:]]
+
+
+def test_what_was_rolled_back_is_not_what_comes_next(shop: Shop) -> None:
+    shop.git("tag", "v1.4.1")
+    shop.git("tag", "v1.4.2")
+    promote(shop, "1.4.1", "dev", "staging")
+    promote(shop, "1.4.2", "dev", "staging")
+    shop.does("rollback", "TO=staging")
+    assert following(shop) == ["", "", "make promote VERSION=1.4.1 TO=production"]
+    shop.does("rollback", "TO=dev")
+    assert following(shop)[:2] == ["", ""]
+    shop.git("tag", "v1.10.0")
+    assert following(shop)[0] == "make promote VERSION=1.10.0 TO=dev"
+    promote(shop, "1.10.0", "dev")
+    assert following(shop)[:2] == ["", "make promote VERSION=1.10.0 TO=staging"]
+
+
+def test_nothing_comes_next_from_an_environment_that_was_edited_by_hand(shop: Shop) -> None:
+    promote(shop, "1.4.1", "dev")
+    with shop.overlay("dev").open("a") as file:
+        file.write("# by hand\n")
+    shop.commit()
+    assert following(shop) == ["edited by hand", "", ""]
+
+
+def test_who_does_what_comes_next_brings_the_newest_version_to_production(shop: Shop) -> None:
+    for version in ("1.4.2", "1.10.0", "1.5.0-rc.1"):
+        shop.git("tag", f"v{version}")
+    steps = 0
+    while commands := list(filter(None, following(shop))):
+        shop.does(*commands[0].split()[1:])
+        steps += 1
+    assert steps == len(ENVIRONMENTS)
+    assert shop.runs("production") == {"1.10.0": shop.digests["1.10.0"]}
+
+
+def test_an_environment_that_its_owner_removed_is_none(shop: Shop) -> None:
+    shop.git("rm", "-r", "--quiet", "deploy/overlays/staging")
+    shop.commit()
+    promote(shop, "1.4.2", "dev")
+    assert following(shop) == ["", "make promote VERSION=1.4.2 TO=production"]
+    promote(shop, "1.4.2", "production")
+    assert "one of dev, production" in shop.refuses("rollback", "TO=staging")

@@ -10,6 +10,7 @@ import pytest
 from tests.ci.conftest import LOGIN, Service, World
 from tests.conftest import ROOT
 from tests.deploy.conftest import Open, keys, opened, service, store, versions
+from tests.deploy.shops import ENVIRONMENTS
 from tests.deploy.test_canary import NEW, OLD, pods, ready
 from tests.deploy.tools import built, of_kind
 from tests.docs.pages import blocks, page
@@ -90,6 +91,47 @@ def test_a_promotion_comes_by_a_pull_request(opened: Open, tmp_path: Path) -> No
     assert "has not been in staging" in shop.refuses("promote", f"VERSION={NEW}", "TO=production")
     shop.git("merge", "--quiet", "--no-ff", "--no-edit", "origin/promote-1.4.2")
     shop.does("promote", f"VERSION={NEW}", "TO=production")
+
+
+def sample(name: str) -> str:
+    """Return the table of releases that a page shows."""
+    shown = [block.text.removeprefix("$ make releases\n") for block in page(name).blocks]
+    [found] = [text for text in shown if text.startswith("environment ")]
+    return found.strip()
+
+
+def on(day: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let git have a day."""
+    monkeypatch.setenv("GIT_COMMITTER_DATE", f"2026-11-{day}T12:00:00Z")
+
+
+def test_the_table_of_releases_is_the_very_one_that_is_printed(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = opened()
+    shop.ship("1.4.3")
+    shop.git("init", "--quiet", "--bare", str(tmp_path / "origin.git"))
+    shop.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    for day, version, environments in (("24", "1.4.1", 3), ("26", "1.4.2", 2), ("26", "1.4.3", 1)):
+        shop.git("push", "--quiet", "origin", "HEAD")
+        on(day, monkeypatch)
+        for environment in ENVIRONMENTS[:environments]:
+            shop.does("promote", f"VERSION={version}", f"TO={environment}")
+    printed = shop.does("releases")
+    assert sample("README.md") == printed
+    assert sample("promotion.md") == printed
+
+
+def test_the_table_of_a_canary_is_the_very_one_that_is_printed(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = opened(canary="replicas")
+    for day, version, environments in (("24", OLD, ENVIRONMENTS), ("26", NEW, ENVIRONMENTS[:-1])):
+        on(day, monkeypatch)
+        for environment in environments:
+            shop.does("promote", f"VERSION={version}", f"TO={environment}")
+    shop.does("canary", f"VERSION={NEW}", "WEIGHT=5")
+    assert sample("canary.md") == shop.does("releases")
 
 
 @pytest.mark.parametrize("canary", ["replicas"])

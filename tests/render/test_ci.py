@@ -176,7 +176,12 @@ def test_versions_are_ordered_as_semver_has_it(service: Service) -> None:
 @pytest.mark.parametrize(
     ("before", "said"),
     [
-        (lambda s: (s.path / "new").write_text(""), "changes that no commit has"),
+        (lambda s: (s.path / "new").write_text(""), "^new is in no commit: commit, ignore or"),
+        (
+            lambda s: [(s.path / n).write_text("") for n in ("new", "old")],
+            r"^new \(and 1 more\) is",
+        ),
+        (lambda s: (s.path / "README.md").write_text(""), "^README.md has changes: commit or"),
         (lambda s: s.git("tag", "v1.4.2+acme.1"), r"v1\.4\.2\+acme\.1 is no version that an image"),
         (lambda s: s.git("tag", "v01.4.2"), "tag the commit as v1.4.2"),
         (lambda s: (s.path / ".git/shallow").write_text(s.git("rev-parse", "HEAD")), "fetch it"),
