@@ -87,7 +87,7 @@ class World:
         """Make a service, locked and committed, with the key that its signatures are checked by."""
         folder = self.folder / "services" / name
         copy(self.template, folder, project_name=name, **answers)
-        kind = str(answers.get("service_kind", "web"))
+        kind = f"{answers.get('service_kind', 'web')} {answers.get('package_index', '')}"
         if kind not in self.locks:
             self.env.update(mirror.run(poetry_in(folder), "lock"))
             self.locks[kind] = (folder / "poetry.lock").read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pytest
@@ -27,16 +28,25 @@ class Story(NamedTuple):
     digest: str
 
 
-def job(service: Service, name: str, **variables: str) -> Outcome:
-    """Run one job of the pipeline, as a runner would that has a login of its own."""
+def job(
+    service: Service, name: str, files: Mapping[str, str] | None = None, /, **variables: str
+) -> Outcome:
+    """Run one job of the pipeline, as a runner would that has a login of its own.
+
+    `files` are GitLab's variables of the type File, by what they hold.
+    """
     world = service.world
+    kept = {key: {"type": "file", "values": {"*": text}} for key, text in (files or {}).items()}
+    filed = world.folder / "variables.yml"
+    filed.write_text(yaml.safe_dump(kept), "utf-8")
     variables |= {"DOCKER_CONFIG": world.env["DOCKER_CONFIG"]}
     given = [f"--variable={key}={value}" for key, value in variables.items()]
     service.git("update-ref", "refs/remotes/origin/main", "HEAD")
     service.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
     env = world.env | {"DOCKER_CONFIG": str(world.folder / "runner")}
     home = f"--home={world.folder / 'home'}"
-    runner = tools.gitlab(**env)[home, "--needs=false", given, name]
+    options = [f"--variables-file={filed}", "--needs=false", *given]
+    runner = tools.gitlab(**env)[home, options, name]
     return Outcome(*runner.with_cwd(service.folder).run(retcode=None))
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+<<<<<<< HEAD
 from pathlib import Path
+=======
+from typing import Any
+>>>>>>> b43f60b (Let pipelines reach a private index, and git alone say what is pushed)
 
 import pytest
 
@@ -119,6 +124,27 @@ def test_a_version_without_a_signature_has_no_tag_yet(
     assert service.ask("release.signed(release.digest('0.5.0'))") is True
 
 
+def test_what_a_pipeline_left_unfinished_another_clone_finishes(
+    service: Service, world: World
+) -> None:
+    service.commit("Prepare 0.6.0")
+    service.git("tag", "v0.6.0")
+    origin = service.git("remote", "get-url", "origin")
+    token = origin.replace("https://", "https://gitlab-ci-token:secret@")
+    service.git("remote", "set-url", "origin", token)
+    assert service.make("push").code == 0
+    digest = service.digest("0.6.0")
+    service.git("remote", "set-url", "origin", "git@gitlab.com:acme/task.git")
+    finished = service.make("push", **world.key)
+    service.git("remote", "set-url", "origin", origin)
+    assert finished.code == 0, finished.log
+    assert service.digest("0.6.0") == digest
+    assert service.ask(f"release.signed({digest!r})") is True
+    assert service.ask(f"release.labels({digest!r})")["org.opencontainers.image.source"] == (
+        "https://gitlab.com/acme/task"
+    )
+
+
 def test_a_pipeline_that_cannot_sign_builds_nothing(service: Service) -> None:
     refused = service.make("push", CI="true")
     assert "give it COSIGN_PRIVATE_KEY" in refused.sentence
@@ -203,3 +229,36 @@ def test_the_commands_of_the_documentation_do_what_it_says(world: World) -> None
     assert done.output.startswith("1.0.0\n")
     assert service.ask("release.signed(release.digest('1.0.0'))") is True
     assert service.git("status", "--porcelain") == ""
+
+
+def test_what_is_attached_to_an_image_is_read_as_the_page_says(
+    service: Service, world: World
+) -> None:
+    digest = released(service, "1.4.2", **world.key)
+    [block] = page("supply-chain.md").to_run
+    image = "ghcr.io/acme/my-service"
+    assert image in block.text
+    commands = block.text.replace(image, service.image)
+    done = service.run("bash", "-e", "-c", commands)
+    assert done.code == 0, done.log
+    sbom, provenance, signatures = documents(done.output)
+    assert "pydantic" in {package["name"] for package in sbom["packages"]}
+    assert "python@3.13-slim-trixie" in json.dumps(provenance)
+    [signature] = signatures
+    assert signature["critical"]["image"]["docker-manifest-digest"] == digest
+    service.commit("Prepare 1.4.3")
+    service.git("tag", "v1.4.3")
+    assert service.make("push").code == 0
+    unsigned = service.run("bash", "-e", "-c", commands.replace("1.4.2", "1.4.3"))
+    assert unsigned.code != 0
+    assert "no signatures found" in unsigned.errors
+
+
+def documents(text: str) -> list[Any]:
+    """Return the JSON documents that stand one after the other."""
+    found = []
+    while text := text.strip():
+        document, end = json.JSONDecoder().raw_decode(text)
+        found.append(document)
+        text = text[end:]
+    return found

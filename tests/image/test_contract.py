@@ -265,7 +265,7 @@ def test_11_labels_say_what_it_is_and_where_it_comes_from(service: Service) -> N
         "version": VERSION,
         "revision": service.run("git", "rev-parse", "HEAD").strip(),
         "created": COMMITTED,
-        "source": f"https://{ORIGIN}",
+        "source": f"https://{ORIGIN}".removesuffix(".git"),
         "base.name": service.image.base,
     }
     checks.is_labelled(service.image, expected)

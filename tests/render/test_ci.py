@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
+
+from tests.ci import runner
 
 from .conftest import Service
 from .support import BIN, KINDS, STANDARD, Fork, run
@@ -97,6 +101,70 @@ def test_no_job_may_more_than_it_needs(service: Service) -> None:
         assert checkout["with"]["persist-credentials"] is False
 
 
+@pytest.mark.parametrize(
+    ("event", "ref", "ended"),
+    [("pull_request", "refs/pull/7/merge", True), ("push", "refs/heads/main", False)],
+)
+def test_a_newer_push_ends_the_checks_of_a_pull_request_and_no_others(
+    service: Service, event: str, ref: str, ended: bool
+) -> None:
+    workflow = yaml.safe_load((service(ci="github") / PATHS["github"]).read_text("utf-8"))
+    concurrency = workflow["concurrency"]
+
+    def comes_to(text: str, run_id: int) -> object:
+        [expression] = re.findall(r"\$\{\{ (.+) \}\}", text)
+        python = expression.replace("&&", "and").replace("||", "or")
+        github = SimpleNamespace(event_name=event, ref=ref, run_id=run_id)
+        return eval(python, {"github": github})
+
+    assert (comes_to(concurrency["group"], 1) == comes_to(concurrency["group"], 2)) is ended
+    assert comes_to(concurrency["cancel-in-progress"], 1) is ended
+
+
+def test_on_gitlab_too_a_newer_push_ends_the_checks_of_a_merge_request_alone(
+    service: Service,
+) -> None:
+    workflow = yaml.safe_load((service(ci="gitlab") / PATHS["gitlab"]).read_text("utf-8"))[
+        "workflow"
+    ]
+    assert workflow["auto_cancel"] == {"on_new_commit": "none"}
+    others = [rule["if"] for rule in workflow["rules"] if "auto_cancel" in rule]
+    assert others == ['$CI_PIPELINE_SOURCE == "merge_request_event"']
+
+
+@pytest.mark.parametrize("ci", CI)
+def test_a_pipeline_without_an_index_of_its_own_has_no_word_of_one(
+    service: Service, ci: str
+) -> None:
+    text = (service(ci=ci) / PATHS[ci]).read_text("utf-8")
+    assert not re.search("index|netrc", text, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("job", ["check", "test-image", "publish"])
+def test_each_job_writes_the_secret_of_the_index_where_only_make_finds_it(
+    service: Service, tmp_path: Path, job: str
+) -> None:
+    made = service(ci="github", package_index="https://packages.example.com/simple/")
+    show = tmp_path / "bin/make"  # which says what it is given
+    show.parent.mkdir()
+    show.write_text('#!/bin/sh\necho "$NETRC,$CA_BUNDLE,$CLIENT_CERT,$INDEX_NETRC"\n')
+    show.chmod(0o755)
+    path = {"PATH": f"{show.parent}:{os.environ['PATH']}"}
+    without = runner.run(made, job, tmp_path, {}, path)
+    assert without.returncode == 0
+    assert "::notice::The index is asked without credentials" in without.stdout
+    assert without.stdout.endswith("\n,,,\n")
+    secret = 'machine packages.example.com login ci password $HOME\'s \\n "secret"\n'
+    secrets = {"INDEX_NETRC": secret, "INDEX_CA_BUNDLE": "authority"}
+    done = runner.run(made, job, tmp_path, secrets, path)
+    assert done.returncode == 0
+    netrc, ca = tmp_path / "NETRC", tmp_path / "CA_BUNDLE"
+    assert done.stdout.endswith(f"{netrc},{ca},,\n")
+    assert "password" not in done.stdout
+    assert netrc.read_text().rstrip("\n") == secret.rstrip("\n")
+    assert netrc.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("ci", CI)
 def test_renovate_leaves_the_pipeline_to_the_template(service: Service, ci: str) -> None:
     renovate = json.loads((service(ci=ci, renovate=True) / "renovate.json").read_text("utf-8"))
@@ -157,6 +225,44 @@ def test_the_version_reaches_what_runs_here(checkout_of: Checkout) -> None:
     steps = run("make", "--dry-run", "image", cwd=service.path).output
     assert f"--tag {IMAGE}:1.4.2 ." in steps
     assert '--build-arg VERSION="1.4.2"' in steps
+
+
+@pytest.mark.parametrize("target", ["push", "sign"])
+def test_only_git_says_what_is_pushed_and_signed(checkout_of: Checkout, target: str) -> None:
+    service = checkout_of()
+    service.git("tag", "v1.4.2")
+    refused = run("make", "--silent", target, "VERSION=1.5.0", cwd=service.path)
+    assert refused.code != 0
+    assert refused.errors.splitlines()[0].endswith(
+        f"`make {target}` takes the version from git, not from VERSION=1.5.0: "
+        "run it on the commit with the tag v1.5.0.  Stop."
+    )
+    steps = run("make", "--dry-run", target, cwd=service.path)
+    assert steps.code == 0, steps
+    named = run("make", "--dry-run", "image", "VERSION=1.5.0", cwd=service.path)
+    assert f"--tag {IMAGE}:1.5.0 ." in named.output
+
+
+@pytest.mark.parametrize(
+    ("cloned", "source"),
+    [
+        ("https://github.com/acme/shop", "https://github.com/acme/shop"),  # a runner
+        ("https://user:t@ken@github.com/acme/shop.git", "https://github.com/acme/shop"),
+        ("git@github.com:acme/shop.git", "https://github.com/acme/shop"),
+        ("ssh://git@github.com:22/acme/shop.git/", "https://github.com/acme/shop"),
+        ("git.example.com:/teams/acme/shop", "https://git.example.com/teams/acme/shop"),
+        ("http://git.example.com:8080/shop.git", "http://git.example.com:8080/shop"),
+        ("/srv/git/shop.git", ""),
+        ("file:///srv/git/shop.git", ""),
+    ],
+)
+def test_an_image_names_its_source_the_same_however_that_was_cloned(
+    checkout_of: Checkout, cloned: str, source: str
+) -> None:
+    service = checkout_of()
+    service.git("remote", "add", "origin", cloned)
+    steps = run("make", "--dry-run", "image", cwd=service.path).output
+    assert f'--build-arg SOURCE="{source}" ' in steps
 
 
 ORDER = """

@@ -43,6 +43,7 @@ FILLED: list[dict[str, Any]] = [
     {"renovate": True},
     *({"service_kind": kind, "ci": ci, "renovate": True} for kind in KINDS for ci in PIPELINES),
     *({"ci": ci} for ci in PIPELINES),
+    *({"ci": ci, "package_index": "https://packages.example.com/simple/"} for ci in PIPELINES),
     {"app_package": "shop", "port": 9000, "uid": 1000},
 ]
 ALL: list[dict[str, Any]] = [
