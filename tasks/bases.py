@@ -7,11 +7,13 @@ pushed in standard.toml: a service keeps its base layers until a release brings 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import sys
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import tomlkit
 from copier.errors import UserMessageError
@@ -32,10 +34,13 @@ def names(standard: Table, python: str) -> dict[str, str]:
     return {target: base[target].format(**fields) for target in TARGETS}
 
 
-def build(standard: Table, python: str, day: str) -> list[str]:
-    """Build both images for one Python; return their names, without the day."""
+def build(standard: Table, python: str, day: str, *, push: bool) -> dict[str, str]:
+    """Build both images for one Python, and push them under both their names.
+
+    Returns their names, without the day, and the digest that the registry gave to each.
+    """
     known = table(standard)
-    made = []
+    made = {}
     for target, name in names(standard, python).items():
         arguments = {
             "BASE": known["bases"][python][standard["base"]["custom"]["of"]]["runtime"],
@@ -43,30 +48,24 @@ def build(standard: Table, python: str, day: str) -> list[str]:
             "UV": known["uv"],
             "POETRY_PLUGINS": os.getenv("POETRY_PLUGINS", ""),
         }
-        local["docker"][
-            "build",
-            "--provenance=false",
-            *(["--no-cache-filter=patched"] if target == TARGETS[0] else []),
-            shlex.split(os.getenv("DOCKER_BUILD_FLAGS", "")),
-            f"--target={target}",
-            f"--build-context=template={STANDARD.parent / 'template'}",
-            [f"--build-arg={key}={value}" for key, value in arguments.items()],
-            f"--tag={name}",
-            f"--tag={name}-{day}",
-            RECIPE,
-        ] & FG
-        made.append(name)
+        with TemporaryDirectory() as folder:
+            metadata = Path(folder, "metadata.json")
+            local["docker"][
+                "build",
+                "--provenance=false",
+                *(["--no-cache-filter=patched"] if target == TARGETS[0] else []),
+                shlex.split(os.getenv("DOCKER_BUILD_FLAGS", "")),
+                f"--target={target}",
+                f"--build-context=template={STANDARD.parent / 'template'}",
+                [f"--build-arg={key}={value}" for key, value in arguments.items()],
+                f"--tag={name}",
+                f"--tag={name}-{day}",
+                # Not by `docker push`, which knows nothing of what a builder of its own has made.
+                *(["--push", f"--metadata-file={metadata}"] if push else []),
+                RECIPE,
+            ] & FG
+            made[name] = json.loads(metadata.read_text())["containerimage.digest"] if push else ""
     return made
-
-
-def push(name: str, day: str) -> str:
-    """Push an image under both its names; return the digest that the registry gave it."""
-    docker = local["docker"]
-    for reference in (f"{name}-{day}", name):
-        docker["push", "--quiet", reference] & FG
-    digests = docker("image", "inspect", '--format={{join .RepoDigests "\\n"}}', name).split()
-    repository = name.rpartition(":")[0]
-    return next(d.partition("@")[2] for d in digests if d.startswith(f"{repository}@"))
 
 
 def pin(name: str, digest: str) -> None:
@@ -88,9 +87,9 @@ def main() -> None:
     for python in options.pythons or offered:
         if python not in offered:
             sys.exit(f"Python {python} is not offered; choose of {', '.join(offered)}.")
-        for name in build(standard, python, day):
-            if options.push:
-                pin(name, push(name, day))
+        for name, digest in build(standard, python, day, push=options.push).items():
+            if digest:
+                pin(name, digest)
             print(f"{name}, also as {name}-{day}")
 
 

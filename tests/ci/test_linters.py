@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from plumbum.commands.base import BaseCommand
 
 from tests.ci import tools
 from tests.ci.conftest import copy
+from tests.conftest import ROOT
 
 GITHUB, GITLAB = ".github/workflows/ci.yml", ".gitlab-ci.yml"
 
@@ -45,3 +47,27 @@ def test_the_tools_find_nothing_but_what_is_spoiled(
     (service / file).write_text(text.replace(was, spoiled), "utf-8")
     code, said = read(tool, service, file)
     assert code != 0, said
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [tools.actionlint, tools.zizmor, lambda: tools.schema("github-workflows")],
+    ids=["actionlint", "zizmor", "schema"],
+)
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / ".github/workflows").iterdir()), ids=lambda path: path.stem
+)
+def test_the_tools_find_nothing_in_the_workflows_of_the_template_itself(
+    tool: Tool, file: Path
+) -> None:
+    code, said = read(tool, ROOT, str(file.relative_to(ROOT)))
+    assert code == 0, said
+
+
+def test_nothing_is_released_that_was_not_tested() -> None:
+    workflows = ROOT / ".github/workflows"
+    release = yaml.safe_load((workflows / "release.yml").read_text("utf-8"))["jobs"]
+    assert release["test"]["uses"] == "./.github/workflows/ci.yml"
+    assert [name for name, job in release.items() if job.get("needs") != "test"] == ["test"]
+    [test] = yaml.safe_load((workflows / "ci.yml").read_text("utf-8"))["jobs"].values()
+    assert test["steps"][-1]["run"] == "make test"
