@@ -7,17 +7,17 @@ it comes back.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import yaml
 from packaging.version import Version
 from plumbum import local
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from tasks import before_update, releases
+from tasks import before_update, owed, releases
 
 TELEMETRY = "*/telemetry.py"
 # What the application calls, or its database was made by.
@@ -141,15 +141,6 @@ def forget(answers_file: str) -> None:
                     folder.rmdir()
 
 
-def still_owed(steps: list[dict[str, str]]) -> list[str]:
-    """Return what is left to do in files that no update touches."""
-    return [
-        step["do"]
-        for step in steps
-        if (file := Path(step["file"])).exists() and step["has"] not in file.read_text("utf-8")
-    ]
-
-
 def say(sentence: str) -> None:
     """Tell the person at the terminal; Copier speaks on the same stream."""
     print(sentence, file=sys.stderr)
@@ -160,7 +151,6 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("old", type=Version)
     parser.add_argument("new", type=Version)
-    parser.add_argument("--owed", type=json.loads, default=[])
     parser.add_argument("--answers", default=".copier-answers.yml")
     options = parser.parse_args()
     if reason := before_update.lacking():
@@ -177,16 +167,16 @@ def main() -> None:
     kept = keep_edits(removed, renamed, conflicts())
     unmerged = lines("diff", "--name-only", "--diff-filter=U", "--relative")
     changed = lines("status", "--porcelain")
-    owed = still_owed(options.owed)
-    steps = "\n  ".join(["What you asked for needs this in files that are yours:", *owed])
+    left = owed.left(yaml.safe_load(Path(options.answers).read_text("utf-8")))
+    steps = "\n  ".join(["What you asked for needs this in files that are yours:", *left])
     if not changed:
-        say(steps if owed else "Nothing to do: the service was up to date.")
+        say(steps if left else "Nothing to do: the service was up to date.")
         return
     for change in releases.changes(releases.CHANGELOG.read_text("utf-8"), options.old, options.new):
         say(f"  - {change}")
     for name in kept:
         say(f"{name} is no part of the template any more; it stays, because you changed it.")
-    if owed:
+    if left:
         say(steps)
     if unmerged:
         say(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 
-from tasks import mirror
 from tests.conftest import ROOT
-from tests.image.services import REGISTRY, Workshop, poetry_in
+from tests.image.services import REGISTRY, Workshop
 from tests.observability.collector import Collector
 from tests.observability.support import ended, get, started
 from tests.observability.test_web import CALL, TRACE
@@ -39,9 +37,6 @@ def owed(said: str) -> list[str]:
 
 def do(folder: Path, step: str) -> None:
     """Do one step to the letter, as who reads it would."""
-    if step.startswith("poetry add "):
-        mirror.run(poetry_in(folder), *shlex.split(step)[1:])
-        return
     file, _, code = re.fullmatch(r"(app/main\.py)(, .*?)?: (.*)", step).groups()  # type: ignore[union-attr]
     known = {
         "telemetry.start(": (r"(?<=\n)    configure_logs\(.*\)$", rf"\g<0>\n    {code}"),
@@ -88,9 +83,13 @@ def test_a_service_that_is_older_does_what_is_said_and_tells_of_itself(
     steps = turned_on(newest, folder, capfd, image_repository=image, project_slug="older")
     assert "\n  ".join([ASKED, *steps]) in (ROOT / "docs/observability.md").read_text("utf-8")
     workshop.lock(folder)
-    for step in steps:
-        do(folder, step)
     service = workshop.finish(folder, "older", "web")
+    add, *edits = steps
+    assert add.startswith("make add ")
+    service.run("sh", "-c", add, POETRY=str(ROOT / ".poetry/bin/poetry"))
+    for step in edits:
+        do(folder, step)
+    service.commit()
     service.make("image")
     with started(service, OTEL_EXPORTER_OTLP_ENDPOINT=sent.endpoint) as (container, port):
         assert get(container.port, "/nowhere", **CALL)[0] == 404
@@ -110,7 +109,9 @@ def test_what_is_left_to_do_is_said_until_it_is_done_and_the_file_is_its_owner_s
     add, *steps = turned_on(newest, folder, capfd, **PRESETS[kind])
     commit(folder)
     update(folder, uid=10002)
-    assert owed(capfd.readouterr().err) == [add, *steps]
+    said = capfd.readouterr().err
+    assert owed(said) == [add, *steps]
+    assert [said.count(step.split(": ")[-1]) for step in steps] == [1] * len(steps)
     for step in steps:
         do(folder, step)
     edit(folder, "pyproject.toml", "dependencies = [", 'dependencies = [\n    "opentelemetry-sdk",')
