@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.every_day import tools
+from tests.every_day.conftest import Updated, turn_on
 from tests.image.services import APART, ENVIRONMENT, IDENTITY, ROOT, Workshop
 from tests.render.support import BIN, Outcome, run
+from tests.update.conftest import RELEASES
 
+FIRST = RELEASES[0]
 # Whoever asks the network here gets no answer.
 DEAD = "http://127.0.0.1:9"
 OFFLINE = {name: DEAD for name in ("http_proxy", "https_proxy", "PIP_INDEX_URL")}
@@ -20,9 +23,13 @@ Commit = Callable[..., Outcome]
 
 
 @pytest.fixture(scope="module")
-def locked(workshop: Workshop) -> Path:
-    """Return a service with a lock, and with the tools that its Makefile puts into `.venv`."""
-    folder = workshop.write("committed", "worker", "slim", "3.13", pre_commit=True)
+def locked(workshop: Workshop, updated: Updated, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a service of the first release that was updated, and got pre-commit then.
+
+    With a lock, and with the tools that its Makefile puts into `.venv`.
+    """
+    folder = updated(tmp_path_factory.mktemp("committed") / "service", FIRST, service_kind="worker")
+    turn_on(folder, pre_commit=True)
     workshop.lock(folder)
     (folder / ".venv/bin").mkdir(parents=True, exist_ok=True)
     (folder / ".venv/installed").touch()

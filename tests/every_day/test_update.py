@@ -13,11 +13,10 @@ import yaml
 from tests.engine import Engine, postgresql
 from tests.every_day import tools
 from tests.every_day.composed import Composed
+from tests.every_day.conftest import Updated
 from tests.image.containers import until
-from tests.image.services import REGISTRY, ROOT, Service, Workshop
-from tests.update.conftest import PRESETS, commit, copy, files, git, template, update
-
-__all__ = ["template"]
+from tests.image.services import REGISTRY, Service, Workshop
+from tests.update.conftest import PRESETS, commit, copy, files, git, update
 
 OLD = "1.5.0"
 FILES = {
@@ -34,28 +33,11 @@ ANSWERS: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def newest(template: Path) -> Path:
-    """Return the template with what is here now as its newest release."""
-    git(template, "tag", "--force", "v99.0.0")
-    return template
-
-
-def service(newest: Path, folder: Path, kind: str) -> Path:
-    """Return a service of an earlier release, updated to what is here now."""
-    copy(newest, folder, OLD, PRESETS[kind])
-    git(folder, "init", "--quiet")
-    commit(folder)
-    update(folder, "99.0.0")
-    commit(folder)
-    return folder
-
-
 @pytest.mark.parametrize("kind", PRESETS)
 def test_an_update_brings_nothing_of_it_until_it_is_asked_for(
-    newest: Path, tmp_path: Path, kind: str
+    updated: Updated, tmp_path: Path, kind: str
 ) -> None:
-    folder = service(newest, tmp_path / "service", kind)
+    folder = updated(tmp_path / "service", OLD, **PRESETS[kind])
     there = files(folder)
     for option, names in FILES.items():
         assert not [name for name in names if name in there]
@@ -72,8 +54,8 @@ def test_an_update_brings_nothing_of_it_until_it_is_asked_for(
     }
 
 
-def test_what_is_written_once_is_its_owner_s(newest: Path, tmp_path: Path) -> None:
-    folder = service(newest, tmp_path / "service", "web")
+def test_what_is_written_once_is_its_owner_s(updated: Updated, tmp_path: Path) -> None:
+    folder = updated(tmp_path / "service", OLD)
     update(folder, **ANSWERS)
     commit(folder)
     for name in (".pre-commit-config.yaml", "alembic.ini", "migrations/env.py", "app/database.py"):
@@ -107,14 +89,41 @@ def test_a_new_service_owes_nothing(
     assert "What you asked for" not in said
 
 
+def test_an_alembic_of_the_owner_s_is_told_what_it_needs(
+    updated: Updated, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = updated(tmp_path / "service", OLD)
+    own = "[alembic]\nscript_location = alembic\n"
+    (folder / "alembic.ini").write_text(own, "utf-8")
+    (folder / "alembic").mkdir()
+    (folder / "alembic/env.py").write_text("# Its owner's\n", "utf-8")
+    commit(folder)
+    update(folder, database="postgresql")
+    told = "  alembic.ini is your own: it needs script_location = %(here)s/migrations, "
+    assert told in capfd.readouterr().err
+    assert (folder / "alembic.ini").read_text("utf-8") == own
+    assert (folder / "migrations/env.py").exists()
+    for place in ("migrations", "%(here)s/migrations"):
+        (folder / "alembic.ini").write_text(own.replace("= alembic", f"= {place}"), "utf-8")
+        commit(folder)
+        update(folder, uid=20000 + len(place))
+        said = capfd.readouterr().err
+        assert "alembic.ini is your own" not in said
+        assert "migrations/env.py is your own" not in said
+    (folder / "migrations/env.py").write_text("# Its owner's, too\n", "utf-8")
+    commit(folder)
+    update(folder, uid=10003)
+    assert "  migrations/env.py is your own: it needs Base and engine" in capfd.readouterr().err
+
+
 def test_a_service_of_an_earlier_release_runs_with_its_database_once_told_what_it_needs(
-    newest: Path,
+    updated: Updated,
     tmp_path: Path,
     docker: Engine,
     workshop: Workshop,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    folder = service(newest, tmp_path / "service", "web")
+    folder = updated(tmp_path / "service", OLD)
     workshop.lock(folder)
     commit(folder)
     capfd.readouterr()
@@ -124,9 +133,10 @@ def test_a_service_of_an_earlier_release_runs_with_its_database_once_told_what_i
     docker.base("python:3.13-slim-trixie")
     plain = Service(folder, "web", docker, workshop.variables, f"{REGISTRY}/updated")
 
-    poetry = str(ROOT / ".poetry/bin/poetry")
-    [packages] = re.findall(r"^  poetry (add .*)$", told, re.MULTILINE)
-    plain.run("sh", "-c", f"{poetry} {packages} --lock")
+    [command] = re.findall(r"^  (make add .*)$", told, re.MULTILINE)
+    path = plain.environment["PATH"].split(":")
+    elsewhere = [part for part in path if not Path(part, "poetry").exists()]
+    plain.run("sh", "-c", command, PATH=":".join(elsewhere))
     [setting] = re.findall(r"^  app/settings.py, .* class Settings: (.*)$", told, re.MULTILINE)
     settings = folder / "app/settings.py"
     text = settings.read_text("utf-8").replace("    app_version", f"    {setting}\n    app_version")

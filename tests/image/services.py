@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -149,6 +151,18 @@ class Service:
         return twin
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep a developer's own settings and tools out of what Copier does."""
+    variables = {**APART, "COPIER_SETTINGS_PATH": os.devnull, "PATH": "/usr/bin:/bin"}
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        warnings.simplefilter("ignore")  # the checkout may have changes
+        with local.env(**variables):  # for the template's task
+            yield
+
+
 def poetry_in(folder: Path) -> BaseCommand:
     """Return the checkout's Poetry, or the one on the PATH, at work in a folder."""
     return local.get("poetry", str(ROOT / ".poetry/bin/poetry")).with_cwd(folder)
@@ -189,13 +203,8 @@ class Workshop:
             "base_image": base,
             "image_repository": f"{REGISTRY}/{name}",
         }
-        apart = {**APART, "COPIER_SETTINGS_PATH": os.devnull, "PATH": "/usr/bin:/bin"}
-        with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-            for variable, value in apart.items():
-                patch.setenv(variable, value)
-            warnings.simplefilter("ignore")  # the checkout may have changes
-            with local.env(**apart):  # for the template's task
-                result = self._copie.copy(extra_answers=answers, template_dir=template)
+        with alone():
+            result = self._copie.copy(extra_answers=answers, template_dir=template)
         if result.exception:
             raise result.exception
         return Path(result.project_dir)
