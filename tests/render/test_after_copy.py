@@ -51,7 +51,8 @@ class Made:
     @property
     def next_steps(self) -> list[str]:
         """The commands that come next."""
-        return [line.strip() for line in self.outcome.errors.split("\nNext:\n")[1].splitlines()]
+        lines = self.outcome.errors.split("\nNext:\n")[1].splitlines()
+        return [line.strip() for line in lines if line.startswith("  ")]
 
     def commands(self, sentence: str) -> list[str]:
         """Return the commands that a sentence names."""
@@ -123,6 +124,7 @@ def test_all_goes_well(make: Make, tools: Tools, identity: Path) -> None:
     made = make(PATH=tools(poetry=POETRY_2), GIT_CONFIG_GLOBAL=str(identity))
     assert made.sentences == ["Locking the dependencies ..."]
     assert made.next_steps == [f"cd {made.path}", "make run", "make image"]
+    assert made.outcome.errors.endswith("brings when it is wanted, such as Compose.\n")
     assert git(made.path, "log", "--format=%an %s") == "Somebody Create the service"
     assert git(made.path, "status", "--porcelain") == ""
     assert "poetry.lock" in git(made.path, "ls-files").splitlines()

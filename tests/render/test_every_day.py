@@ -53,6 +53,20 @@ def test_its_own_ruff_finds_nothing_in_what_asks_a_database(service: Service, ki
         assert checked.code == 0, checked.output
 
 
+ALL_OF_IT = {"database": "postgresql", "observability": "opentelemetry"}
+
+
+@pytest.mark.parametrize("more", [{}, {"observability": "opentelemetry"}, ALL_OF_IT], ids=len)
+@pytest.mark.parametrize("kind", KINDS)
+def test_its_own_ruff_finds_nothing_where_its_package_has_the_longest_name(
+    service: Service, kind: str, more: dict[str, str]
+) -> None:
+    made = service(service_kind=kind, app_package="p" * 63, **more)
+    for command in ("format", "--check"), ("check",):
+        checked = run(BIN / "ruff", *command, "--no-cache", cwd=made)
+        assert checked.code == 0, checked.output
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_pods_have_the_address_of_their_database_from_a_secret(service: Service, kind: str) -> None:
     made = service(service_kind=kind, database="postgresql", deploy="kustomize")

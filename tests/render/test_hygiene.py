@@ -16,6 +16,7 @@ from .support import (
     EVERY_DAY,
     KINDS,
     OBSERVED,
+    QUESTIONS,
     ROOT,
     STANDARD,
     composed,
@@ -52,6 +53,7 @@ ALL: list[dict[str, Any]] = [
     *DEPLOYED,
     *OBSERVED,
     *EVERY_DAY,
+    {"compose": True, "devcontainer": True, "pre_commit": True, "renovate": True},
 ]
 
 
@@ -63,6 +65,9 @@ def name(answers: dict[str, Any]) -> str:
 # Renovate's own language, Argo's and GitHub's have such braces too.
 TELEMETRY = "app/telemetry.py"
 PROGRAMS = "deploy/deploy.py", "deploy/overlays.py"  # the same whatever is deployed
+# The one place that names what is off: what an update would bring.
+NOT_ASKED = [name for name, q in QUESTIONS.items() if name[0] != "_" and not q.get("ask", True)]
+LATER = re.compile(r"^## When it is wanted\n.*?(?=^## )", re.MULTILINE | re.DOTALL)
 BRACES = "renovate.json", "deploy/base/analysistemplate.yaml", PIPELINES["github"]
 
 every_service = pytest.mark.parametrize("answers", ALL, ids=name)
@@ -81,7 +86,7 @@ def found(texts: dict[str, str], words: str, *allowed: str) -> list[str]:
         f"{path}: {line}"
         for path, text in texts.items()
         if path not in allowed
-        for line in text.splitlines()
+        for line in LATER.sub("", text).splitlines()
         if pattern.search(line)
     ]
 
@@ -270,6 +275,18 @@ def test_what_a_day_s_work_has_is_spoken_of_where_it_is_asked_for(
         asked = bool(answers.get(option))
         assert (file in texts) == asked
         assert bool(found(texts, words, ".copier-answers.yml")) == asked
+
+
+@every_service
+def test_the_readme_names_what_an_update_brings_until_it_is_there(
+    texts: dict[str, str], answers: dict[str, Any]
+) -> None:
+    section = LATER.search(texts["README.md"])
+    rows = re.findall(r"^\| `(\w+)=true`", section[0] if section else "", re.MULTILINE)
+    brought = [name for name in NOT_ASKED if QUESTIONS[name]["type"] == "bool"]
+    assert rows == [name for name in brought if not answers.get(name)]
+    if section:
+        assert f"--data {rows[0]}=true\n" in section[0]
 
 
 @every_service

@@ -60,7 +60,7 @@ def test_without_a_terminal_the_defaults_are_taken(new: New, service: Path) -> N
     made = new(DEST=service)
     assert made.code == 0, made
     assert stored(service)["project_name"] == "My Service"
-    assert made.errors.rstrip().endswith("make run\n  make image")
+    assert "make run\n  make image\n" in made.errors
 
 
 def test_a_relative_destination_with_a_space_is_written_there(new: New, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pexpect
 import pytest
 import yaml
 
-from .support import BIN, CARRIED, NOT_DISTROLESS, Fork
+from .support import BIN, CARRIED, NOT_DISTROLESS, QUESTIONS, Fork
 
 CLEAR = "\x01\x0b"  # to the line's start, and what follows away
 ENTER = "\r"
@@ -22,15 +22,16 @@ Ask = Callable[..., "pexpect.spawn[str]"]
 
 @pytest.fixture
 def ask(checkout: Path, tmp_path: Path, no_poetry: str) -> Ask:
-    """Return `ask(question, **answers)`: Copier at a terminal, which asks this question alone.
+    """Return `ask(question, **answers)`: Copier at a terminal asks this alone; without it, all.
 
     `template` is a fork to copy from.
     """
     environment = {**os.environ, "PATH": no_poetry, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
 
-    def ask(question: str, template: Path = checkout, **answers: str) -> pexpect.spawn[str]:
+    def ask(question: str = "", template: Path = checkout, **answers: str) -> pexpect.spawn[str]:
         data = [part for name, answer in answers.items() for part in ("--data", f"{name}={answer}")]
-        arguments = ["--trust", "--vcs-ref=HEAD", "--defaults", f"--ask={question}", *data]
+        asked = ["--defaults", f"--ask={question}"] if question else []
+        arguments = ["--trust", "--vcs-ref=HEAD", *asked, *data]
         return pexpect.spawn(
             str(BIN / "copier"),
             ["copy", *arguments, str(template), str(tmp_path / "service")],
@@ -98,3 +99,18 @@ def test_what_is_proposed_can_be_taken(ask: Ask, tmp_path: Path) -> None:
     assert "make image" in str(prompt.before)
     assert stored(tmp_path)["project_name"] == "Service"
     assert stored(tmp_path)["project_slug"] == "service"
+
+
+def test_what_an_update_brings_at_any_time_is_not_asked_for(ask: Ask, tmp_path: Path) -> None:
+    later = "compose", "devcontainer", "pre_commit", "renovate"
+    questions = {n: q for n, q in QUESTIONS.items() if n[0] != "_" and "when" not in q}
+    asked = [q["help"] for n, q in questions.items() if n not in later and q.get("ask", True)]
+    assert len(asked) == 15
+    prompt = ask()
+    for question in asked:  # and no other, for that would wait
+        prompt.expect_exact(question)
+        prompt.expect_exact(READY)
+        prompt.send(ENTER)
+    prompt.expect(pexpect.EOF)
+    answers = stored(tmp_path)
+    assert not any(answers[name] for name in later)
