@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-<<<<<<< HEAD
 from pathlib import Path
-=======
 from typing import Any
->>>>>>> b43f60b (Let pipelines reach a private index, and git alone say what is pushed)
 
 import pytest
 
