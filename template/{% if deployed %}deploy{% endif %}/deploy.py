@@ -277,15 +277,19 @@ def canary(service: Service, version: str, weight: int) -> None:
     if service.canary == "replicas":
         if there is None:
             raise Refusal(
-                f"{settings} does not say once how many pods {to} has, as `replicas: "
-                f"[{{name: {service.name}, count: 6}}]`, so no share can be worked out."
+                f"{settings} does not say once how many pods {to} has, as "
+                "`replicas: [{"
+                f"name: {service.name}, count: 6"
+                "}]`, so no share can be worked out."
             )
         old, new = overlays.split(there, weight, service.pods)
         share += f" ({new} of {old + new} pods)"
     if service.canary == "rollouts" and there != 0:
         raise Refusal(
             f"The Deployment has pods beside the Rollout's, and all would be {version}: once the "
-            f"Rollout is Healthy, write `replicas: [{{name: {service.name}, count: 0}}]` into "
+            "Rollout is Healthy, write `replicas: [{"
+            f"name: {service.name}, count: 0"
+            "}]` into "
             f"{settings}."
         )
     note = untried(service, found, to)

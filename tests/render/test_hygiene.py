@@ -70,6 +70,8 @@ NOT_ASKED = [name for name, q in QUESTIONS.items() if name[0] != "_" and not q.g
 LATER = re.compile(r"^## When it is wanted\n.*?(?=^## )", re.MULTILINE | re.DOTALL)
 BRACES = "renovate.json", "deploy/base/analysistemplate.yaml", PIPELINES["github"]
 
+PODS = "deploy/base/", "deploy/examples/migrate.yaml"
+
 every_service = pytest.mark.parametrize("answers", ALL, ids=name)
 
 
@@ -119,7 +121,7 @@ def test_nothing_of_the_templates_language_is_left(texts: dict[str, str]) -> Non
 @every_service
 def test_copier_is_named_only_where_its_owner_updates(texts: dict[str, str]) -> None:
     owners = ".copier-answers.yml", "README.md", "LICENSE", "renovate.json"
-    pods = (path for path in texts if path.startswith("deploy/base/"))  # have a template too
+    pods = (path for path in texts if path.startswith(PODS))  # have a template too
     lines = found(texts, "copier|template", *owners, *pods, *PROGRAMS)
     assert lines
     target = texts["Makefile"].split("\nupdate:")[1].split("\n\n")[0]
@@ -142,10 +144,11 @@ def test_what_serves_no_http_knows_nothing_of_it(
     if "database" in answers:  # which does
         texts.pop("compose.yaml", None)
     for path, text in texts.items():
-        if path.startswith("deploy/base/"):  # where pods say how much memory they ask for
+        if path.startswith(PODS):  # where these say how much memory they ask for
             texts[path] = re.sub(r"^ *requests:\n", "", text, flags=re.MULTILINE)
     words = (
-        "ports?\\b|health|uvicorn|fastapi|starlette|httpx|EXPOSE|drain|listen|requests?\\b|HOST\\b"
+        "ports?\\b|health|uvicorn|fastapi|starlette|httpx|EXPOSE|drain|listen|HOST\\b"
+        "|(?<!pull )requests?\\b"
     )
     others = (".copier-answers.yml", "LICENSE", ".poetry-constraints.txt", "release.py")
     assert not found(texts, words, *others, *PROGRAMS)
@@ -283,7 +286,7 @@ def test_the_readme_names_what_an_update_brings_until_it_is_there(
 ) -> None:
     section = LATER.search(texts["README.md"])
     rows = re.findall(r"^\| `(\w+)=true`", section[0] if section else "", re.MULTILINE)
-    brought = [name for name in NOT_ASKED if QUESTIONS[name]["type"] == "bool"]
+    brought = [name for name in NOT_ASKED if QUESTIONS[name]["default"] is False]
     assert rows == [name for name in brought if not answers.get(name)]
     if section:
         assert f"--data {rows[0]}=true\n" in section[0]
