@@ -78,7 +78,8 @@ def rows(tests: list[Test]) -> dict[str, Table]:
 def merged(kept: Table, name: str, run: Table, whole: bool) -> Table:
     """Return what is kept with a run in it; one that is not whole leaves the other rows."""
     before = {} if whole else kept.get(name, {})
-    return {**kept, name: {**run, **before, "rows": {**before.get("rows", {}), **run["rows"]}}}
+    rows = {**before.get("rows", {}), **run["rows"]}
+    return {**kept, name: {**run, **before, "rows": rows, "whole": whole}}
 
 
 def sentence(file: str) -> str:
@@ -104,7 +105,7 @@ def table(named: dict[str, Table]) -> str:
     counted = {name: [row["figures"][head] for head in heads] for name, row in named.items()}
     for name, figures in counted.items():
         lines.append([name, *(f"{figure:,}" for figure in figures), command(named[name])])
-    if len(named) > 2:
+    if len(named) > 2 and not any(head.startswith("kB") for head in heads):
         sums = [sum(column) for column in zip(*counted.values(), strict=True)]
         lines.append(["**together**", *(f"**{figure:,}**" for figure in sums), ""])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -114,7 +115,9 @@ def section(name: str, run: Table) -> str:
     """Return all that one run counted: a heading for each test file, a table for each kind."""
     parts = [
         f"## {name.capitalize()}: `{RUNS[name][1]}`\n",
-        f"{run['tests']} tests in {run['minutes']:g} minutes, on {run['cores']} cores.\n",
+        f"{run['tests']} tests in {run['minutes']:g} minutes, on {run['cores']} cores.\n"
+        if run["whole"]
+        else f"Counted in parts, on {run['cores']} cores.\n",
     ]
     for file in dict.fromkeys(row["file"] for row in run["rows"].values()):
         parts.append(f"### {sentence(file).rstrip('.')}\n")

@@ -52,7 +52,10 @@ def test_a_row_stands_with_its_command_under_what_its_file_says(
 ) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"# Before\n{MARKERS[0]}\n{MARKERS[1]}\nafter\n")
-    write({"hostile": {"tests": 3, "minutes": 0.5, "cores": 2, "rows": counted}}, page)
+    hostile = {"tests": 3, "minutes": 0.5, "cores": 2, "rows": counted}
+    write({"hostile": {**hostile, "whole": False}}, page)
+    assert "Counted in parts, on 2 cores." in page.read_text()
+    write({"hostile": {**hostile, "whole": True}}, page)
     text = page.read_text()
     assert "3 tests in 0.5 minutes" in text
     assert text.count("### Doors stay shut: whoever knocks\n") == 1
@@ -66,14 +69,17 @@ def test_rows_of_one_kind_are_added_up() -> None:
     row = {"file": "test_house.py", "tests": ["test_doors"], "figures": {"tried": 1000, "lost": 0}}
     lines = table({"front": row, "back": row, "cellar": row}).splitlines()
     assert lines[-1] == "| **together** | **3,000** | **0** |  |"
+    row["figures"] = {"requests": 2000, "kB_at_the_end": 49_000}
+    assert "together" not in table({"front": row, "back": row, "cellar": row})
 
 
 def test_a_run_in_parts_leaves_the_other_rows_and_a_whole_one_does_not() -> None:
     kept = {"soak": {"tests": 9, "rows": {"old": 1, "same": 1}}, "hostile": {"rows": {"own": 1}}}
     new: Table = {"tests": 1, "rows": {"same": 2, "new": 2}}
     parts = merged(kept, "soak", new, whole=False)
-    assert parts["soak"] == {"tests": 9, "rows": {"old": 1, "same": 2, "new": 2}}
-    assert merged(kept, "soak", new, whole=True)["soak"] == new
+    rows = {"old": 1, "same": 2, "new": 2}
+    assert parts["soak"] == {"tests": 9, "rows": rows, "whole": False}
+    assert merged(kept, "soak", new, whole=True)["soak"] == {**new, "whole": True}
     assert parts["hostile"] == kept["hostile"]
 
 
