@@ -27,7 +27,7 @@ from tests.engine import engine
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs/pictures"
-COLUMNS, ROWS = 100, 60
+COLUMNS, ROWS = 100, 80
 BASE = "python:3.13-slim-trixie"
 # A terminal's own sign that the prompt is there, which no screen shows.
 READY = "\x1b]133;A\x07"

@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -207,7 +207,9 @@ def write(service: Service, to: str, state: State, message: str, note: str = "")
     except Refusal:
         file.write_bytes(before)
         raise
-    print(f"{message}: committed; `git push` brings it there.")
+    on = git("branch", "--show-current").strip()
+    way = "`git push`" if on else "no branch has it, and `git push origin HEAD:main`"
+    print(f"{message}: committed; {way} brings it there.")
     if note:
         print(note)
 
@@ -358,6 +360,9 @@ def releases(service: Service) -> None:
         print(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
+    with suppress(Refusal):  # where there is no upstream
+        if missing := git("rev-list", "HEAD..@{upstream}").split():
+            print(f"The upstream branch is {len(missing)} ahead: `git pull` first.")
 
 
 # ---- what `make` runs

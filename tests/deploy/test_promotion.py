@@ -419,6 +419,24 @@ def test_the_table_marks_what_is_not_pushed(shop: Shop, tracking: bool) -> None:
     assert [row[3] for row in table(shop)[1:]] == [today, today, "-"]
 
 
+def test_a_commit_that_no_branch_has_is_not_taken_for_one_that_a_push_brings(shop: Shop) -> None:
+    shop.git("checkout", "--quiet", "--detach")
+    said = shop.does("promote", "VERSION=1.4.2", "TO=dev")
+    assert said.endswith("no branch has it, and `git push origin HEAD:main` brings it there.")
+
+
+def test_the_table_says_that_the_upstream_branch_is_ahead(shop: Shop, tmp_path: Path) -> None:
+    shop.git("init", "--quiet", "--bare", str(tmp_path / "origin.git"))
+    shop.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    shop.does("promote", "VERSION=1.4.2", "TO=dev")
+    shop.git("push", "--quiet", "--set-upstream", "origin", "main")
+    table = shop.does("releases")
+    assert "git pull" not in table
+    shop.git("reset", "--quiet", "--hard", "HEAD~1")
+    last = shop.does("releases").splitlines()[-1]
+    assert last == "The upstream branch is 1 ahead: `git pull` first."
+
+
 def test_a_version_that_was_tried_in_no_pushed_commit_is_promoted_with_a_word(shop: Shop) -> None:
     published(shop)
     done = "Promote 1.4.2 to {}: committed; `git push` brings it there."
