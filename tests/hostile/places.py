@@ -83,7 +83,9 @@ def packages(dockerfile: str, stage: str) -> list[str]:
 # Where a manifest that has no name of its own says whose it is.
 SLUGS = {
     r"deploy/base/kustomization\.yaml": r"app\.kubernetes\.io/name: (\S+)$",
-    r"deploy/overlays/.*/settings/kustomization\.yaml": r" \[(\S+?)\.[a-z]+\.example\.com\]$",
+    r"deploy/overlays/.*/settings/kustomization\.yaml": (
+        r"(?: \[|  - name: )(\S+?)(?:\.[a-z]+\.example\.com\])?$"
+    ),
     r"deploy/canary/kustomization\.yaml": r"instance: (\S+)-canary$",
     r"deploy/examples/.*": r"^ +(?:namespace|targetNamespace): (\S+)-(?:dev|staging|production)$",
     r"deploy/deploy\.mk": r" --name=(\S+) ",
@@ -111,6 +113,14 @@ def manifests(texts: dict[str, str], answers: dict[str, Any], found: Places) -> 
         for file, pattern in SLUGS.items():
             if re.fullmatch(file, name) and re.search(pattern, text, re.MULTILINE):
                 found["project_slug"][name] = one(pattern, text)
+    migration = "deploy/examples/migrate.yaml"
+    if migration in texts:
+        job = yaml.safe_load(texts[migration])
+        pod = job["spec"]["template"]["spec"]
+        found["project_slug"][migration] = job["metadata"]["generateName"].removesuffix("-migrate-")
+        found["uid"][migration] = pod["securityContext"]["runAsUser"]
+        image = pod["containers"][0]["image"]
+        found["image_repository"][migration] = image.removesuffix(":VERSION")
     for name in ("deploy/base/deployment.yaml", "deploy/base/job.yaml"):
         if name in texts:
             manifest = yaml.safe_load(texts[name])
