@@ -203,7 +203,7 @@ def test_a_copy_onto_a_full_disk_is_finished_once_there_is_room(
     with room(tmp_path / "room") as small:
         copy = copies(way, room=small, service=small.folder / "service")
         copy.begin()
-        rooms = [moments.randrange(40), moments.randrange(40, 90), moments.randrange(90, 300)]
+        rooms = [moments.randrange(40), moments.randrange(40, 90), moments.randrange(90, 200)]
         for kilobytes in rooms:
             small.leave(kilobytes)
             outcome = copy.run()
