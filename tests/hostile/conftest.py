@@ -23,16 +23,20 @@ __all__ = [
     "workshop",
 ]
 
+# By a fixture: the group of tests that have it of one process.
+SHARED = {"docker": "engine", "copies": "copy", "traced": "trust"}
 Tally = Callable[..., None]
 Track = Callable[[Sequence[Any], str], Iterable[Any]]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share a run, let one have the engine and what is built on it."""
+    """Where several processes share a run, let one make what many tests need: such as an engine."""
     for item in items:
-        if "docker" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("engine"))
+        names = getattr(item, "fixturenames", ())
+        for name, group in SHARED.items():
+            if name in names:
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture

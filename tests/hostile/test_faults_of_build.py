@@ -129,7 +129,7 @@ def test_a_build_that_is_killed_leaves_the_last_image_and_ends_well_when_run_aga
     whole: Whole, tally: Tally
 ) -> None:
     moments, killed = chance("build"), 0
-    while killed < 6:
+    while killed < 5:
         outcome = whole.build.make(killed_after=moments.uniform(0.1, 1) * whole.seconds)
         assert whole.build.image == whole.image
         killed += outcome.code != 0
