@@ -115,6 +115,8 @@ class Answers(ContextHook):
         conf = context["_copier_conf"]
         outside = {**conf["settings"].defaults, **conf["user_defaults"], **conf["data"]}
         given = {**outside, **stored(Path(conf["dst_path"])), **conf["data"]}
+        if not given:
+            return
         known = {**given, **context}
         for name, question in self.questions.items():
             computed = question.get("when") is False and name != "template_source"

@@ -149,8 +149,8 @@ def tools(service: Service, locked: Iterable[str], report: Report) -> None:
     missing = sorted({"pytest", "ruff", "mypy", "pydantic"} - set(locked))
     if missing:
         report.look(
-            f"`make test` and `make lint` need {', '.join(missing)}: `poetry add --group dev "
-            f"{' '.join(missing)}`"
+            f"`make test` and `make lint` need {', '.join(missing)}: `make add "
+            f'PACKAGES="--group dev {" ".join(missing)}"`'
         )
     tables = service.pyproject.get("tool", {})
     for tool, file in (("ruff", "ruff.toml"), ("mypy", "mypy.ini")):

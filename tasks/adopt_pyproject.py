@@ -197,7 +197,7 @@ def pipenv(
     if scripts := service.pipfile.get("scripts"):
         report.look(
             f"scripts {some(list(scripts))} stand in [tool.poe.tasks] as they were: "
-            "`poetry add --group dev poethepoet` runs them"
+            '`make add PACKAGES="--group dev poethepoet"` runs them'
         )
     report.took(f"Python {python}, so that the locked versions fit; widen it when they may move")
     return Edit(whole(converted), pinned, branches)

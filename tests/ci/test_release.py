@@ -52,6 +52,16 @@ def test_an_image_is_pushed_and_signed_by_hand(service: Service, world: World) -
     assert service.digest("0.1.0") == digest
 
 
+def test_a_commit_without_the_key_is_told_why_it_cannot_be_signed(
+    service: Service, world: World
+) -> None:
+    service.git("rm", "--quiet", "cosign.pub")
+    released(service, "0.1.1")
+    refused = service.make("sign", **world.key)
+    assert refused.sentence.startswith("This commit has no cosign.pub, so ")
+    service.git("revert", "--no-edit", "HEAD")
+
+
 def test_the_signature_of_another_key_does_not_count(service: Service, world: World) -> None:
     digest = released(service, "0.2.0")
     other = world.folder / "other"

@@ -264,14 +264,10 @@ def test_a_build_that_is_refused_says_what_to_give_and_leaves_nothing(
 def test_poetry_that_is_refused_leaves_the_project_as_it_was(
     service: Service, wrong: Home, asked: dict[str, str], watch: Watch
 ) -> None:
-    certificates = {
-        "POETRY_CERTIFICATES_INDEX_CERT": asked["CA_BUNDLE"],
-        "POETRY_CERTIFICATES_INDEX_CLIENT_CERT": asked["CLIENT_CERT"],
-    }
-    refused = {**asked, **certificates, "NETRC": wrong[".netrc"]}
+    refused = {**asked, "NETRC": wrong[".netrc"]}
     before = service.run(*STATUS)
     with pytest.raises(BuildFailed, match=r"Authorization error accessing https://localhost") as it:
-        service.run("poetry", "add", "--lock", "acme-native", **refused)
+        service.run("make", "add", "PACKAGES=acme-native", **refused)
     watch.said.append(("refused Poetry", str(it.value).encode()))
     assert service.run(*STATUS) == before
 
