@@ -40,7 +40,7 @@ test-observability: .venv/installed ## Prove what services tell of themselves, t
 	$(BIN)/pytest tests/observability
 
 test-hostile: .venv/installed ## Prove that it holds where people and machines do their worst
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m 'not soak' tests/hostile
+	$(BIN)/pytest --numprocesses 2 -m 'not soak' tests/hostile
 
 reliability: .venv/installed ## Run test-hostile, and write what it counts to docs/reliability.md
 	@$(BIN)/python -m benchmarks.reliability hostile

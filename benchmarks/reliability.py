@@ -10,7 +10,6 @@ import argparse
 import ast
 import json
 import os
-import re
 import sys
 import tempfile
 import time
@@ -31,7 +30,7 @@ MARKERS = "<!-- figures: make reliability writes what follows -->", "<!-- end of
 PROPERTY = "reliability: "
 # The runs, each with the tests that it takes, and what a reader types.
 RUNS = {"hostile": ("not soak", "make reliability"), "soak": ("soak", "make soak")}
-SHARED = ["--numprocesses=2", "--dist=loadgroup"]  # as `make test-hostile` does
+SHARED = ["--numprocesses=2"]  # as `make test-hostile` does
 
 Table = dict[str, Any]
 
@@ -57,7 +56,7 @@ def read(report: Path) -> list[Test]:
             for name, value in properties
             if name.startswith(PROPERTY)
         ]
-        name = re.split(r"[\[@]", case.attrib["name"])[0]  # without parameters and group
+        name = case.attrib["name"].partition("[")[0]  # without parameters
         tests.append(Test(case.attrib["file"], name, noted))
     return tests
 

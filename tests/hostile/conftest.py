@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.image.conftest import docker, service, workers, workshop
 from tests.render.conftest import checkout, copier, folder, fork, no_poetry
@@ -23,20 +25,26 @@ __all__ = [
     "workshop",
 ]
 
-# By a fixture: the group of tests that have it of one process.
-SHARED = {"docker": "engine", "copies": "copy", "traced": "trust"}
+# Tests that need nothing which is made for several; and files whose tests share it among them.
+ALONE = {"test_answers", "test_answers_over_time", "test_standard"}
+TOGETHER = {"test_faults_of_copy", "test_faults_of_update", "test_trust"}
 Tally = Callable[..., None]
 Track = Callable[[Sequence[Any], str], Iterable[Any]]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share a run, let one make what many tests need: such as an engine."""
-    for item in items:
-        names = getattr(item, "fixturenames", ())
-        for name, group in SHARED.items():
-            if name in names:
-                item.add_marker(pytest.mark.xdist_group(group))
+class Shares(LoadScopeScheduling):  # type: ignore[misc]
+    """Lets one process make what several tests need: above all the engine, and what it builds."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0]).stem
+        if file in ALONE and "docker" not in nodeid:
+            return nodeid
+        return file if file in TOGETHER else "engine"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Shares:
+    """Say how several processes share a run."""
+    return Shares(config, log)
 
 
 @pytest.fixture
