@@ -7,6 +7,10 @@ POETRY := $(shell sed -n '/^.poetry./,/^$$/s/^version = "\([^"]*\)".*/\1/p' stan
 export PATH := $(CURDIR)/.poetry/bin:$(PATH)
 # Answers and files are UTF-8 in any locale.
 export PYTHONUTF8 := 1
+# What a person says reaches Python as it was typed: neither make nor a shell runs anything in it.
+override export DEST := $(value DEST)
+override export SERVICE := $(value SERVICE)
+override export ANSWERS := $(value ANSWERS)
 
 .PHONY: help new adopt bases constraints test lint test-render test-update test-image test-ci test-deploy test-observability test-every-day test-docs test-hostile test-bots \
 	soak reliability drift fleet tags plain engine bench bench-figures bench-observability bench-compare pictures
@@ -15,7 +19,7 @@ help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 20
 
 new: .venv/installed ## Make a service: DEST=../my-service [ANSWERS="service_kind=job port=9000" or a file]
-	@$(BIN)/python tasks/new.py "$(DEST)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))
+	@$(BIN)/python tasks/new.py "$$DEST" --answers="$$ANSWERS"
 
 test: lint test-render test-update test-image test-ci test-deploy test-observability test-every-day test-docs test-hostile ## Prove the template, with real images
 
@@ -58,13 +62,13 @@ test-every-day: .venv/installed ## Prove Compose, PostgreSQL, devcontainers and 
 	$(BIN)/pytest tests/every_day
 
 adopt: .venv/installed ## Bring an existing service under the template: SERVICE=../old-service [ANSWERS=…]
-	@$(BIN)/python tasks/adopt.py "$(SERVICE)" $(if $(wildcard $(ANSWERS)),--data-file "$(ANSWERS)",$(ANSWERS))
+	@$(BIN)/python tasks/adopt.py "$$SERVICE" --answers="$$ANSWERS"
 
 test-bots: .venv/installed ## Prove what Renovate does with services and with the template
 	$(BIN)/pytest tests/bots
 
 drift: .venv/installed ## Say how far a service is from the newest template: SERVICE=../my-service
-	@$(BIN)/python tasks/drift.py "$(SERVICE)"
+	@$(BIN)/python tasks/drift.py "$$SERVICE"
 
 bases: .venv/installed ## Build the organisation's base images: [PYTHONS="3.13 3.14"] [PUSH=1]
 	@$(BIN)/python tasks/bases.py $(PYTHONS) $(if $(PUSH),--push)
@@ -79,7 +83,7 @@ tags: .venv/installed ## Set the tag of each release that main records
 	@$(BIN)/python tasks/releases.py
 
 plain: .venv/installed ## Write the edition that needs no trust: DEST=../plain
-	@$(BIN)/python tasks/plain.py "$(DEST)"
+	@$(BIN)/python tasks/plain.py "$$DEST"
 
 engine: .venv/installed ## Keep a Docker engine for a machine that has none
 	$(BIN)/python -m tests.engine up
@@ -95,6 +99,7 @@ bench-observability: .venv/installed ## Measure what telling costs, and write it
 	@TEST_ENGINE=private $(BIN)/python -m benchmarks.observability
 
 bench-compare: .venv/installed ## Name what got worse: OLD=before.json NEW=after.json
+	@test -e "$(OLD)" -a -e "$(NEW)" || { echo "Say which: make bench-compare OLD=before.json NEW=after.json" >&2; exit 1; }
 	@$(BIN)/python -m benchmarks compare "$(OLD)" "$(NEW)"
 
 pictures: .venv/pictures ## Take the pictures of the README anew, from a real run

@@ -18,7 +18,7 @@ def main() -> int:
     run.add_argument("--rounds", type=int, default=3)
     run.add_argument("--only", default="", help="one application")
     run.add_argument("--quick", action="store_true", help="fewer contenders and rounds")
-    run.add_argument("--output", type=Path, default=FILE)
+    run.add_argument("--output", type=Path)
     actions.add_parser("figures", help="write tables and charts anew from results.json")
     two = actions.add_parser("compare", help="name what got worse")
     two.add_argument("old", type=Path)
@@ -32,9 +32,13 @@ def main() -> int:
     if options.action == "run":
         from benchmarks import running
 
-        complete = running.main(options.rounds, options.only, options.quick, options.output)
-    if options.action == "figures" or options.output == FILE:
-        figures.main(load())
+        part = options.quick or options.only
+        output = options.output or (FILE.with_name("part.json") if part else FILE)
+        complete = running.main(options.rounds, options.only, options.quick, output)
+        if output != FILE:
+            print(f"Written to {output}; README.md and docs/benchmark.md keep the last whole run.")
+            return 0 if complete else 1
+    figures.main(load())
     return 0 if complete else 1
 
 

@@ -42,12 +42,10 @@ def _is_worse(measure: str, before: Spread, after: Spread) -> bool:
 
 
 def main(old: Results, new: Results) -> int:
-    """Print what got worse; return 1 if something did."""
+    """Print what got worse, or is measured no more; return 1 if something did."""
     for what in ("machine", "versions", "apps"):
         if old.about.get(what) != new.about.get(what):
             print(f"The two results have not the same {what}.")
-    for sentence in gone(old, new):
-        print(sentence)
-    found = list(worse(old, new))
+    found = [*gone(old, new), *worse(old, new)]
     print("\n".join(found) or "Nothing got worse.")
     return bool(found)

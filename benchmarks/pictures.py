@@ -55,7 +55,8 @@ SCENES = [
         "Its container",
         [
             "docker run --detach --rm --name greeter --publish 8000:8000 greeter:0.1.0",
-            "curl --silent --retry 9 --retry-all-errors localhost:8000/health/live && echo",
+            "curl --silent --retry 9 --retry-delay 1 --retry-all-errors localhost:8000/health/live"
+            " && echo",
             "docker ps --format '{{.Image}}: {{.Status}}'",
             "time docker stop greeter",
         ],

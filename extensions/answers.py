@@ -22,7 +22,6 @@ from copier_template_extensions import ContextHook
 from jinja2 import Environment, Template
 
 QUESTIONS = Path(__file__).parent.parent / "copier.yml"
-ANSWERS = ".copier-answers.yml"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is built
 YES_OR_NO = {"y", "yes", "t", "true", "on", "1", "n", "no", "f", "false", "off", "0"}
 
@@ -32,15 +31,15 @@ Templates = Callable[[str], Template]
 
 def is_new(context: Context) -> bool:
     """Say whether a service is made, not updated; nothing public of Copier tells while it asks."""
-    if Path(context["_copier_conf"]["dst_path"], ANSWERS).exists():
+    conf = context["_copier_conf"]
+    if Path(conf["dst_path"], conf["answers_file"]).exists():
         return False
     operation = getattr(copier._main, "_operation", None)
     return operation is not None and operation.get("copy") == "copy"
 
 
-def stored(service: Path) -> dict[str, Any]:
+def stored(file: Path) -> dict[str, Any]:
     """Return the answers that a service has; Copier drops a wrong one of them without a word."""
-    file = service / ANSWERS
     found = yaml.load(file.read_text("utf-8"), LOADER) if file.is_file() else None
     return found if isinstance(found, dict) else {}
 
@@ -114,7 +113,7 @@ class Answers(ContextHook):
         """Look at each answer given; a rule that needs one that nobody gave takes its default."""
         conf = context["_copier_conf"]
         outside = {**conf["settings"].defaults, **conf["user_defaults"], **conf["data"]}
-        given = {**outside, **stored(Path(conf["dst_path"])), **conf["data"]}
+        given = {**outside, **stored(Path(conf["dst_path"], conf["answers_file"])), **conf["data"]}
         if not given:
             return
         known = {**given, **context}

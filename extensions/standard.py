@@ -35,6 +35,17 @@ WINDOWS_DEVICES = {"aux", "con", "nul", "prn"} | {
 # Words that YAML takes for a truth, or for nothing, where a name is meant.
 YAML_WORDS = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"]
 
+# Packages that a service starts with, as Python imports them, and what its tests run.
+# fmt: off
+INSTALLED = [
+    "annotated_doc", "annotated_types", "anyio", "certifi", "click", "dotenv", "fastapi", "h11",
+    "httpcore", "httpcore2", "httpx", "httpx2", "idna", "iniconfig", "mypy", "opentelemetry",
+    "packaging", "pip", "pluggy", "prometheus_client", "pydantic", "pydantic_core",
+    "pydantic_settings", "pytest", "pythonjsonlogger", "ruff", "starlette", "tests",
+    "typing_extensions", "typing_inspection", "uvicorn",
+]
+# fmt: on
+
 Table = dict[str, Any]
 Rule = tuple[str, Callable[[Any], object]]
 Key = tuple[str, ...]
@@ -170,7 +181,7 @@ SHAPE: Table = {
 def read(path: Path = STANDARD) -> Table:
     """Return the standard as written; raise `UserMessageError` for the first mistake in it."""
     try:
-        content = path.read_text("utf-8")
+        content = path.read_text("utf-8-sig")
         standard = tomllib.loads(content)
     except (OSError, UnicodeDecodeError) as error:
         raise UserMessageError(f"{path.name} cannot be read: {error}") from error
@@ -373,6 +384,7 @@ def table(standard: Table) -> Table:
             for name, image in standard["database"].items()
         },
         "yaml_words": YAML_WORDS,
+        "installed_names": INSTALLED,
         "reserved_names": sorted({*sys.stdlib_module_names, *keyword.kwlist, *WINDOWS_DEVICES}),
     }
 

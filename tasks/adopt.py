@@ -26,7 +26,7 @@ from tasks.adopt_answers import Service
 from tasks.adopt_pyproject import Edit
 from tasks.adopt_report import Problem, Report, some
 from tasks.after_copy import find_poetry
-from tasks.new import CHECKOUT, pair, read, source
+from tasks.new import CHECKOUT, given, source
 
 Table = dict[str, Any]
 
@@ -241,16 +241,12 @@ def main() -> None:
     """Adopt, and print the report; end with one sentence where that cannot be."""
     parser = argparse.ArgumentParser(prog="make adopt", usage="make adopt SERVICE=../old-service")
     parser.add_argument("service")
-    parser.add_argument("answers", nargs="*", type=pair)
-    parser.add_argument("--data-file", type=Path)
+    parser.add_argument("--answers", type=given, default={})
     options = parser.parse_args()
     if not options.service:
         sys.exit("Say which service: make adopt SERVICE=../old-service")
-    given = dict(options.answers)
-    if options.data_file:
-        given = read(options.data_file)
     try:
-        print(adopt(Path(options.service), given))
+        print(adopt(Path(options.service), options.answers))
     except Problem as problem:
         sys.exit(f"Nothing was written: {problem}.")
     except Exception as error:

@@ -36,6 +36,18 @@ def lines(*arguments: str) -> list[str]:
     return [line for line in git(*arguments).splitlines() if line]
 
 
+def prefix() -> str:
+    """Return the service's folder in its repository, with a `/`; nothing where it is all of it."""
+    return str(git("rev-parse", "--show-prefix")).strip()
+
+
+def back() -> str:
+    """Return the command that undoes the update, and nothing beside the service."""
+    if prefix():
+        return "git restore --staged --worktree . && git clean --force -d ."
+    return "git reset --hard && git clean --force -d"
+
+
 def restore(removed: set[str], written: Path) -> list[str]:
     """Bring back each removed file that its owner had changed; return their names."""
     kept = [
@@ -116,7 +128,7 @@ def conflicts() -> list[str]:
         base, ours, theirs = (stages[name].get(stage) for stage in "123")
         settled = theirs if ours in (base, theirs) else ours if base == theirs else None
         if settled:
-            git("update-index", "--cacheinfo", f"{settled},{name}")
+            git("update-index", "--cacheinfo", f"{settled},{prefix()}{name}")
             git("checkout", "--", name)
             del stages[name]
         elif base and ours and theirs and b"\r\n" in Path(name).read_bytes():
@@ -156,17 +168,19 @@ def main() -> None:
     if reason := before_update.lacking():
         sys.exit(
             f"Not all of the update could be written ({reason}), so do not commit it: mend that, "
-            "then `git reset --hard && git clean --force -d` and update again."
+            f"then `{back()}` and update again."
         )
     renamed = before_update.renames(options.old, options.new)
-    removed = set(lines("diff", "--no-renames", "--name-only", "--diff-filter=D", "HEAD"))
+    removed = set(
+        lines("diff", "--no-renames", "--name-only", "--diff-filter=D", "--relative", "HEAD")
+    )
     for name in [name for name in removed if any(map(Path(name).match, CALLED))]:
         git("checkout", "HEAD", "--", name)  # what calls it stays, too
         removed.remove(name)
     forget(options.answers)
     kept = keep_edits(removed, renamed, conflicts())
     unmerged = lines("diff", "--name-only", "--diff-filter=U", "--relative")
-    changed = lines("status", "--porcelain")
+    changed = lines("status", "--porcelain", ".")
     left = owed.left(yaml.safe_load(Path(options.answers).read_text("utf-8")))
     steps = "\n  ".join(["What you asked for needs this in files that are yours:", *left])
     if not changed:
@@ -185,7 +199,7 @@ def main() -> None:
         )
     else:
         say("Next: look at it with `git diff`, then `git add --all && git commit`.")
-    say("To go back instead: `git reset --hard && git clean --force -d`.")
+    say(f"To go back instead: `{back()}`.")
 
 
 if __name__ == "__main__":

@@ -84,9 +84,15 @@ def main() -> None:
     standard = read()
     offered = [name for name, python in standard["python"].items() if not python.get("retired")]
     day = f"{date.today():%Y.%m.%d}"
+    if unknown := [python for python in options.pythons if python not in offered]:
+        sys.exit(f"Python {unknown[0]} is not offered; choose of {', '.join(offered)}.")
+    custom = standard["base"].get("custom", {})
+    if missing := [key for key in (*TARGETS, "of") if key not in custom]:
+        sys.exit(
+            f"standard.toml, [base.custom] has no {missing[0]}: `make bases` builds a builder and "
+            "a runtime image, of another base."
+        )
     for python in options.pythons or offered:
-        if python not in offered:
-            sys.exit(f"Python {python} is not offered; choose of {', '.join(offered)}.")
         for name, digest in build(standard, python, day, push=options.push).items():
             if digest:
                 pin(name, digest)

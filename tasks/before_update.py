@@ -30,8 +30,12 @@ def renames(old: Version, new: Version) -> dict[str, str]:
 
 
 def marker() -> Path:
-    """Return the file of an update under way, apart from the tree: its commit and its process."""
-    return Path(git("rev-parse", "--git-path", "unfinished-update"))
+    """Return the file of an update under way, apart from the tree: its commit and its process.
+
+    A repository may hold several services, each with a name of its own for it.
+    """
+    name = f"{git('rev-parse', '--show-prefix').replace('/', '-')}unfinished-update"
+    return Path(git("rev-parse", "--git-path", name))
 
 
 def lacking() -> str:
@@ -49,14 +53,14 @@ def lacking() -> str:
 
 def claim() -> None:
     """Say that an update is under way here; end with a sentence where another one is."""
-    file = marker()
-    mine = f"{git('rev-parse', 'HEAD')} {os.getppid()}\n"
+    file, own = marker(), f"{os.getppid()}"
+    mine = f"{git('rev-parse', 'HEAD')} {own}\n"
     try:
         with file.open("x", encoding="utf-8") as new:
             new.write(mine)
     except FileExistsError:
         for process in file.read_text("utf-8").split()[1:]:
-            if alive(process):
+            if process != own and alive(process):  # in a container each Copier may be process 1
                 sys.exit(f"Another update is at work here (process {process}): let it end first.")
         file.write_text(mine, "utf-8")  # that one was cut off
 
@@ -67,6 +71,8 @@ def alive(process: str) -> bool:
         ps = ["ps", "-o", "stat=", "-o", "args=", "-p", process]
         told = subprocess.run(ps, capture_output=True, encoding="utf-8", errors="replace").stdout
     except OSError:  # there is no ps here
+        with suppress(OSError):
+            return b"copier" in Path(f"/proc/{process}/cmdline").read_bytes()
         return False
     return "copier" in told and not told.startswith("Z")
 

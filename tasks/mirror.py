@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tomllib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from plumbum import CommandNotFound, ProcessExecutionError, local
 from plumbum.commands.base import BaseCommand
 
+ROOT = Path(__file__).parent.parent
 PLUGIN = "poetry-plugin-pypi-mirror"
 URL = "POETRY_PYPI_MIRROR_URL"
 
@@ -41,7 +43,9 @@ def with_plugin(poetry: BaseCommand, folder: Path) -> BaseCommand:
         return poetry
     version = poetry("--version").strip(" )\n").split()[-1]
     local["python3"]("-m", "venv", folder)
-    local[str(folder / "bin/pip")]("install", "--quiet", f"poetry=={version}", PLUGIN)
+    ours = tomllib.loads((ROOT / "standard.toml").read_text("utf-8"))["poetry"]["version"]
+    pinned = ["--constraint", ROOT / "template/.poetry-constraints.txt"] if version == ours else []
+    local[str(folder / "bin/pip")]("install", "--quiet", pinned, f"poetry=={version}", PLUGIN)
     return local[str(folder / "bin/poetry")]
 
 

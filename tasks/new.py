@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -102,18 +104,26 @@ def pair(text: str) -> tuple[str, object]:
     return name, value
 
 
+def given(text: str) -> dict[str, object]:
+    """Return the answers that a file holds, or that a text does, quoted as for a shell."""
+    with suppress(OSError):  # too long for the name of a file
+        if text and Path(text).is_file():
+            return read(Path(text))
+    try:
+        return dict(map(pair, shlex.split(text)))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from error
+
+
 def main() -> None:
     """Make the service; end with one sentence where that cannot be."""
     parser = argparse.ArgumentParser(prog="make new", usage="make new DEST=../my-service")
     parser.add_argument("destination")
-    parser.add_argument("answers", nargs="*", type=pair)
-    parser.add_argument("--data-file", type=Path)
+    parser.add_argument("--answers", type=given, default={})
     options = parser.parse_args()
     if not options.destination:
         sys.exit("Say where the service goes: make new DEST=../my-service")
-    answers = dict(options.answers)
-    if options.data_file:
-        answers = read(options.data_file)
+    answers = options.answers
     if unknown := answers.keys() - questions():
         sys.exit(f"{min(unknown)} is no question; there are {', '.join(sorted(questions()))}")
     if Path(options.destination).is_file():

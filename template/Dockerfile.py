@@ -43,11 +43,19 @@ def uv(wanted: str) -> None:
     fetch(pip)
 
 
+def check_platform() -> None:
+    """End with a sentence where the base image is for another platform than the build."""
+    machine, wanted = os.uname().machine, os.getenv("TARGETARCH", "")
+    if machine != {"amd64": "x86_64", "arm64": "aarch64"}.get(wanted, machine):
+        sys.exit(f"The base image is for {machine}: a build for {wanted} needs one for that.")
+
+
 def lock(tiers: int) -> None:
     """Write what poetry.lock wants as requirements: those of each tier, those of the tests.
 
     A package's name decides its tier, so that a new version of it changes no other tier.
     """
+    check_platform()
     import re
     import tomllib
     import zlib
@@ -303,7 +311,8 @@ def check_libraries(site: Path, absent: tuple[str, ...]) -> None:
 
     interpreter = Path(sys.executable).read_bytes()
     loader = re.search(rb"/lib[\w./-]*/ld-[\w.-]+(?=\0)", interpreter)
-    assert loader, f"{sys.executable} names no dynamic loader"
+    if not loader:
+        sys.exit(f"{sys.executable} names no dynamic loader, so libraries cannot be looked for.")
     lacking: dict[str, list[str]] = {}
     for path in sorted(path for path in site.rglob("*.so") if path.stat().st_size):
         [suffix] = [s for s in importlib.machinery.EXTENSION_SUFFIXES if path.name.endswith(s)][:1]
@@ -344,19 +353,25 @@ def check_imports() -> None:
     import ast
     import site
 
-    own = {path.stem for path in (LAYER / "app").iterdir()} | sys.stdlib_module_names
+    here = (path for path in (LAYER / "app").iterdir() if path.is_dir() or path.suffix == ".py")
+    own = {path.stem for path in here} | sys.stdlib_module_names
     for path in VENV.glob("lib/python*/site-packages"):
         site.addsitedir(str(path))
     for file in sorted(LAYER.rglob("*.py")):
-        for node in ast.parse(file.read_bytes()).body:
+        name = file.relative_to(LAYER / "app")
+        try:
+            statements = ast.parse(file.read_bytes()).body
+        except SyntaxError as error:
+            sys.exit(f"{name}, line {error.lineno}, is no Python: {error.msg}.")
+        for node in statements:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [str(node.module)]
-            for name in {name.partition(".")[0] for name in names} - own:
-                if not importlib.util.find_spec(name):
+            for module in {module.partition(".")[0] for module in names} - own:
+                if not importlib.util.find_spec(module):
                     sys.exit(
-                        f"{file.relative_to(LAYER / 'app')} imports {name}, which is not installed "
-                        "in the image: add it to the dependencies, not to those of development."
+                        f"{name} imports {module}, which is not installed in the image: "
+                        "add it to the dependencies, not to those of development."
                     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def adopt(template: Path, no_poetry: str, cache: Path) -> Adopt:
     ) -> Outcome:
         path = f"{ROOT}/.poetry/bin:{os.environ['PATH']}" if poetry else no_poetry
         done = subprocess.run(
-            [sys.executable, checkout / "tasks/adopt.py", folder, *answers],
+            [sys.executable, checkout / "tasks/adopt.py", folder, "--answers", shlex.join(answers)],
             env={**os.environ, "PATH": path, "POETRY_CACHE_DIR": str(cache)},
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -54,7 +54,7 @@ def test_other_conditions_and_missing_figures_are_said(
     other = changed(results, "slim", "edit", 0.8)
     del other.samples["light"]["slim"]["above"]
     other.about["machine"] = {"cores": 64}
-    assert compare.main(results, other) == 0
+    assert compare.main(results, other) == 1
     output = capsys.readouterr().out
     assert "The two results have not the same machine." in output
     assert "light, slim: files above the base was not measured." in output

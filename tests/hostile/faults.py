@@ -32,9 +32,22 @@ IDENTITY = "[user]\nname = Somebody\nemail = somebody@example.com\n"
 NO_UTF8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
-def chance(name: object) -> random.Random:
+class Moments(random.Random):
+    """What decides the moments of a test; fails it where none of a hundred was a good one."""
+
+    left = 100
+
+    def uniform(self, a: float, b: float) -> float:
+        """Return a moment between two."""
+        self.left -= 1
+        if self.left < 0:
+            pytest.fail("A hundred moments came too early or too late.")
+        return super().uniform(a, b)
+
+
+def chance(name: object) -> Moments:
     """Return what decides the moments of a test, the same in every run of a seed."""
-    return random.Random(f"{SEED} {name}")
+    return Moments(f"{SEED} {name}")
 
 
 def environment(**variables: str) -> dict[str, str]:

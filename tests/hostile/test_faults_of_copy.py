@@ -190,6 +190,7 @@ def test_a_copy_that_is_killed_is_finished_by_the_same_command(
             shutil.rmtree(copy.seen)
             copy.begin()
         else:
+            assert outcome.killed, outcome
             killed += 1
     copy.finish(whole.files)
     tally(ROW, tried=killed, recovered=killed)

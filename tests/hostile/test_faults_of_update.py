@@ -232,6 +232,7 @@ def test_an_update_that_is_killed_is_finished_by_the_same_command(
             service.check(made.updated, outcome)
             service.sh(BACK)
         elif not service.unlock(outcome):
+            assert outcome.killed, outcome
             killed += 1
     service.finish(made.updated)
     tally(ROW, tried=killed, recovered=killed)
@@ -243,7 +244,7 @@ def test_after_copiers_own_update_was_killed_the_documented_command_goes_back(
     moments, killed = chance("copier"), 0
     while killed < 3:
         outcome = service.update("copier update", moments.uniform(0.5, 1) * made.seconds)
-        killed += outcome.code != 0
+        killed += outcome.killed
         (service.seen / ".git/index.lock").unlink(missing_ok=True)
         service.sh(BACK)
         assert service.git("status", "--porcelain") == ""
@@ -266,6 +267,30 @@ def test_what_was_edited_after_a_kill_is_in_gits_stash(
     kept = service.git("stash", "show", "--patch", "--include-untracked")
     assert "+# an edit" in kept
     assert "+# a file" in kept
+    tally(ROW, tried=1, recovered=1)
+
+
+def test_in_a_repository_of_several_services_the_edits_of_another_stay(
+    made: Made, services: Services, tally: Tally, tmp_path: Path
+) -> None:
+    several = tmp_path / "several"
+    service = services(Path(shutil.copytree(made.service, several / "orders")))
+    shutil.rmtree(service.folder / ".git")
+    other = several / "other/main.py"
+    other.parent.mkdir()
+    other.touch()
+    service.sh("git init --quiet .. && git add .. && git commit --quiet --message Begin")
+    other.write_text("# an edit\n")
+    moments, mark = chance("several"), several / ".git/orders-unfinished-update"
+    while not (mark.exists() and service.git("status", "--porcelain", ".")):
+        service.update(killed_after=moments.uniform(0.5, 1) * made.seconds)
+        if not mark.exists():
+            service.sh("rm -f ../.git/index.lock; git restore --staged --worktree .")
+            service.sh("git clean --force -d .")
+    outcome = service.finish(made.updated)
+    assert "The last update was cut off" in outcome.errors
+    assert other.read_text() == "# an edit\n"
+    assert not mark.exists()
     tally(ROW, tried=1, recovered=1)
 
 

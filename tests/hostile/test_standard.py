@@ -129,7 +129,6 @@ def test_each_mistake_is_named_by_file_line_and_key(tmp_path: Path, tally: Tally
     ("content", "said"),
     [
         (b"", "line 1: defaults is missing"),
-        (b"\xef\xbb\xbf" + STANDARD.encode(), "line 1: "),
         (STANDARD.encode("utf-16"), "cannot be read: "),
         (STANDARD.replace("[index]", "[xedni]").encode(), "line 1: index is missing"),
         (STANDARD.replace("13.9", "13.9\x1b").encode(), "line "),
@@ -144,9 +143,12 @@ def test_a_file_that_is_all_wrong_is_named(tmp_path: Path, content: bytes, said:
     assert "\n" not in sentence(file)
 
 
+@pytest.mark.parametrize("begin", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
-def test_lines_may_end_as_on_windows(tmp_path: Path, end: bytes) -> None:
-    (tmp_path / "standard.toml").write_bytes(STANDARD.encode().replace(b"\n", end))
+def test_a_file_may_begin_and_lines_may_end_as_on_windows(
+    tmp_path: Path, begin: bytes, end: bytes
+) -> None:
+    (tmp_path / "standard.toml").write_bytes(begin + STANDARD.encode().replace(b"\n", end))
     assert sentence(tmp_path / "standard.toml") == ""
 
 

@@ -374,9 +374,28 @@ def test_13_an_import_that_the_image_lacks_fails_the_build_by_name(
     clients = twin.folder / "app" / "clients"  # a module of the same name elsewhere is no help
     clients.mkdir()
     (clients / "pytest.py").touch()
+    (twin.folder / "pytest.ini").touch()  # nor is a file that is no module
+    with (twin.folder / ".dockerignore").open("a") as ignored:
+        ignored.write("!pytest.ini\n")
+    copied = re.compile(r"^(COPY \S+) app (\S+)/app$", re.MULTILINE)
+    dockerfile, found = copied.subn(
+        r"\g<0>\n\1 pytest.ini \2/pytest.ini", twin.dockerfile.read_text("utf-8")
+    )
+    assert found == 1
+    twin.dockerfile.write_text(dockerfile, "utf-8")
     with pytest.raises(
         BuildFailed, match=r"app/settings\.py imports pytest, which is not installed"
     ):
+        twin.make("image")
+
+
+@of("job", among=MIXED)
+def test_13_what_is_no_python_is_named_by_file_and_line(service: Service, tmp_path: Path) -> None:
+    twin = service.twin(tmp_path / "twin", "broken")
+    with (twin.folder / "app" / "settings.py").open("a") as settings:
+        settings.write("\ndef\n")
+    lines = len((twin.folder / "app" / "settings.py").read_text("utf-8").splitlines())
+    with pytest.raises(BuildFailed, match=rf"app/settings\.py, line {lines}, is no Python: "):
         twin.make("image")
 
 
@@ -386,6 +405,18 @@ def test_13_a_platform_can_be_named(service: Service, tmp_path: Path) -> None:
     version = service.engine.docker("version", "--format={{.Server.Os}}/{{.Server.Arch}}")
     twin.make("image", PLATFORMS=version.strip())
     checks.same(twin.image.digests, service.image.digests)
+
+
+@of("job", among=MIXED)
+def test_13_a_base_image_for_another_platform_fails_the_build(
+    service: Service, tmp_path: Path
+) -> None:
+    twin = service.twin(tmp_path / "twin", "elsewhere")
+    version = service.engine.docker("version", "--format={{.Server.Arch}}")
+    other = {"amd64": "arm64"}.get(version.strip(), "amd64")
+    # Docker says the latter, of a base that has that platform, on a machine that cannot run it.
+    with pytest.raises(BuildFailed, match=rf"a build for {other} needs one|exec format error"):
+        twin.make("image", PLATFORMS=f"linux/{other}")
 
 
 @of()

@@ -101,6 +101,11 @@ class Outcome:
     errors: str
 
     @property
+    def killed(self) -> bool:
+        """Whether a signal ended it."""
+        return self.code is not None and self.code < 0
+
+    @property
     def sentence(self) -> str:
         """The one thing that was said, and nothing else was."""
         lines = f"{self.output}{self.errors}".splitlines()

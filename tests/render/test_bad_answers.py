@@ -13,6 +13,11 @@ from .support import CARRIED, NOT_DISTROLESS, Fork
 
 # question, wrong answer, what the sentence says would be right
 WRONG = [
+    ("build_packages", "[null]", "are a list of their names"),
+    ("extra_paths", "[~, migrations]", "are a list of files and folders"),
+    ("image_repository", "--help/bar", "such as ghcr.io/acme/my-service"),
+    ("image_repository", "../bar", "such as ghcr.io/acme/my-service"),
+    ("app_package", "typing_extensions", "choose a name such as app"),
     ("project_name", "", "1 to 80 characters"),
     ("project_name", "x" * 81, "1 to 80 characters"),
     ("project_name", " spaced ", "without spaces around"),

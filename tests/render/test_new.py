@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,16 @@ def test_answers_are_given_as_pairs(new: New, service: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("odd", ["$(shell touch {})", "$$(touch {})", "`touch {}`", "x;touch {}"])
+def test_nothing_in_an_answer_is_run(new: New, service: Path, tmp_path: Path, odd: str) -> None:
+    odd = odd.format(tmp_path / "trap")
+    made = new(DEST=service, ANSWERS=shlex.join([f"description={odd}"]))
+    assert made.code == 0, made
+    assert stored(service)["description"] == odd
+    new(DEST=f"{service}{odd}")
+    assert not (tmp_path / "trap").exists()
+
+
 def test_answers_are_given_in_a_file(new: New, service: Path, tmp_path: Path) -> None:
     answers = {"description": "It's “fine”: $HOME", "service_kind": "job"}
     (tmp_path / "answers.yml").write_text(yaml.safe_dump(answers), "utf-8")
@@ -104,6 +115,7 @@ def test_a_missing_destination_is_asked_for(new: New, service: Path) -> None:
         ("answers-that-are-not-there.yml", "is neither a file nor name=value"),
         ("port=80", "port: a service without privileges listens on a port from 1024"),
         ("prot=9000", "prot"),
+        (f"description={'x' * 300}", "description: a description has 1 to 200 characters"),
         ("python_version=3.9", "choose one of 3."),
     ],
 )
