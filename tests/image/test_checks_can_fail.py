@@ -163,9 +163,13 @@ def test_lost_requests_are_counted(service: Service, start: str) -> None:
 
 @one
 def test_a_service_that_does_not_drain_is_noticed(service: Service) -> None:
+    start = (
+        "from app import main; main.serving.Server.shutdown = main.serving.uvicorn.Server.shutdown"
+    )
+    command = ("python", "-c", f"{start}; main.main()")
     with (
-        running(service.image, service.network, DRAIN_DELAY=0) as container,
-        pytest.raises(AssertionError),
+        running(service.image, service.network, *command, DRAIN_DELAY=2) as container,
+        pytest.raises(AssertionError, match="the listener closed"),
     ):
         checks.drains(container)
 
