@@ -38,7 +38,7 @@ def slow(port: int, count: int, beginnings: list[bytes]) -> Iterator[None]:
     """Keep connections open that never finish their request."""
     with ExitStack() as stack:
         for number in range(count):
-            client = stack.enter_context(_connect(port))
+            client = stack.enter_context(connect(port))
             client.sendall(beginnings[number % len(beginnings)])
         yield
 
@@ -72,7 +72,7 @@ def noise(seed: int) -> Iterator[bytes]:
 def say(port: int, parts: Iterable[bytes]) -> bytes:
     """Send all of it; return the status line of the answer, empty where there is none."""
     answer = b""
-    with _connect(port) as client, suppress(OSError):  # it may hang up on us
+    with connect(port) as client, suppress(OSError):  # it may hang up on us
         with suppress(OSError):
             for part in parts:
                 client.sendall(part)
@@ -82,5 +82,13 @@ def say(port: int, parts: Iterable[bytes]) -> bytes:
     return answer.partition(b"\r\n")[0]
 
 
-def _connect(port: int) -> socket.socket:
+def hung_up(client: socket.socket) -> bool:
+    """Wait for an answer or the end; whether it was the end."""
+    with suppress(ConnectionResetError):
+        return client.recv(1 << 16) == b""
+    return True
+
+
+def connect(port: int) -> socket.socket:
+    """Return a connection on which nothing has been said."""
     return socket.create_connection(("127.0.0.1", port), timeout=30)

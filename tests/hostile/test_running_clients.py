@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -11,9 +13,12 @@ from tests.hostile.clients import (
     BROKEN,
     NO_BODY,
     NO_REQUEST,
+    REQUEST,
     body,
     chunks,
+    connect,
     headers,
+    hung_up,
     noise,
     say,
     slow,
@@ -22,7 +27,7 @@ from tests.hostile.conftest import Tally
 from tests.hostile.test_running_stops import BASES, START
 from tests.image.combinations import of
 from tests.image.containers import HARDENED, running, until
-from tests.image.load import Load
+from tests.image.load import BUSY, Load
 from tests.image.services import Service
 
 pytestmark = pytest.mark.image
@@ -72,3 +77,24 @@ def test_hostile_clients_leave_a_web_service_that_answers_others(
     assert outcome.lost == {}
     assert outcome.answered
     assert lines  # each of them JSON, whatever was sent
+
+
+@of("web", among=BASES[:1])
+def test_who_does_not_finish_the_headers_in_time_is_hung_up_on(service: Service) -> None:
+    quick = ("python", "-c", f"{BUSY}main.serving.HEADER_TIMEOUT = 2; main.main()")
+    with running(service.image, service.network, *quick) as container, ExitStack() as stack:
+        until(container.answers, "an answer")
+        silent, slow, upload = (stack.enter_context(connect(container.port)) for _ in range(3))
+        second, kept = (stack.enter_context(container.connection()) for _ in range(2))
+        slow.sendall(NO_REQUEST[-1])
+        second.request("POST", "/quick")
+        assert second.getresponse().read() == b'"done"'
+        second.sock.sendall(NO_REQUEST[-1])
+        upload.sendall(REQUEST + b"Content-Length: 4\r\n\r\nab")
+        for _ in range(10):  # a client that goes on asking, for longer than the others wait
+            kept.request("POST", "/quick")
+            assert kept.getresponse().read() == b'"done"'
+            time.sleep(0.4)
+        assert [hung_up(client) for client in (silent, slow, second.sock)] == [True] * 3
+        upload.sendall(b"cd")
+        assert b"200 OK" in upload.recv(1 << 16)
