@@ -96,18 +96,19 @@ def environments(value: Any) -> bool:
 
 
 HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?"
-IMAGE = filled(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", "the name of an image")
+IMAGE = r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", "the name of an image"
 NAME = text(r"[a-z][a-z0-9-]*", "a name such as slim")
 VERSION = text(r"[0-9][A-Za-z0-9.]*", "a version such as 2.5.1")
 DIGEST = text(r"sha256:[0-9a-f]{64}", "sha256: and 64 digits")
 QUANTITY = text(r"[0-9]+(\.[0-9]+)?(m|[kMGT]i?)?", "an amount in quotes such as 128Mi")
 FLAG: Rule = "true or false", lambda value: isinstance(value, bool)
+CI_IMAGES = ("docker", "engine", "buildkit", "cosign", "sbom")
 # Everything that the standard may say; what ends in ? may be left out, and * stands for any name.
 BASE = {
     "help": text(r"[^\x00-\x1f\x7f{}]+", "one line of text without braces"),
     "of?": NAME,
-    "builder?": IMAGE,
-    "runtime": IMAGE,
+    "builder?": filled(*IMAGE),
+    "runtime": filled(*IMAGE),
     "interpreter": filled(r"/[A-Za-z0-9._/-]+", "the path of a program"),
     "debian?": NAME,
     "pythons?": (
@@ -167,13 +168,14 @@ SHAPE: Table = {
     "debian": {"*": number(1, 99)},
     "ci": {
         "runner": text(r"[A-Za-z0-9._-]+", "the label of a runner"),
-        **dict.fromkeys(("python", "docker", "engine", "buildkit", "cosign", "sbom"), IMAGE),
+        "python": filled(*IMAGE),
+        **dict.fromkeys(CI_IMAGES, text(*IMAGE)),
         "actions": dict.fromkeys(
             ("checkout", "python", "cache", "buildx", "cosign"),
             text(r"[\w.-]+(/[\w.-]+)+@[0-9a-f]{40} # v[0-9.]+", "owner/name@commit # version"),
         ),
     },
-    "database": {"postgresql": IMAGE},
+    "database": {"postgresql": text(*IMAGE)},
     "digests": {"*": DIGEST},
 }
 
@@ -286,6 +288,28 @@ def contradictions(standard: Table) -> Iterator[tuple[Key, str]]:
     python, base = defaults["python_version"], defaults["base_image"]
     if why := image(bases[base], python, standard)["unavailable"]:
         yield ("defaults", "base_image"), f"is {base!r}, which cannot be proposed: {why}"
+    pinnable = images(standard)
+    for name in standard["digests"]:
+        if name not in pinnable:
+            yield ("digests", name), "pins nothing: no image above has this name"
+
+
+def fields(base: Table, python: str, standard: Table) -> Table:
+    """Return what the name of a base image may contain for one Python."""
+    debian = base.get("debian", standard["python"][python]["debian"])
+    return {"python": python, "debian": debian, "debian_number": standard["debian"][debian]}
+
+
+def images(standard: Table) -> set[str]:
+    """Return the name of every image of the standard, its fields filled in: what can be pinned."""
+    names = {*standard["database"].values(), *(standard["ci"][name] for name in CI_IMAGES)}
+    kinds = [{"runtime": standard["ci"]["python"]}]
+    for base in standard["base"].values():
+        kinds += [base, base | base.get("carried", {})]
+    for kind, python in itertools.product(kinds, standard["python"]):
+        known = fields(kind, python, standard)
+        names |= {kind[role].format(**known) for role in ("builder", "runtime") if role in kind}
+    return names
 
 
 def reference(name: str, standard: Table, public: bool) -> str:
@@ -305,17 +329,12 @@ def image(base: Table, python: str, standard: Table) -> Table:
     `unavailable` says why it cannot be had, and is empty where it can. `carried` says whether its
     Python is the builder's.
     """
-    debian = base.get("debian", standard["python"][python]["debian"])
-    fields = {
-        "python": python,
-        "debian": debian,
-        "debian_number": standard["debian"][debian],
-    }
     offered = base.get("pythons", [python])
     carried = {} if python in offered else base.get("carried", {})
     base = base | carried
-    runtime = base["runtime"].format(**fields)
-    builder = base.get("builder", runtime).format(**fields)
+    known = fields(base, python, standard)
+    runtime = base["runtime"].format(**known)
+    builder = base.get("builder", runtime).format(**known)
     public = base.get("public", True)
     missing = f"it has no Python {python}, only {' and '.join(offered)}"
     return {
@@ -324,7 +343,7 @@ def image(base: Table, python: str, standard: Table) -> Table:
         "name": runtime,
         "digest": standard["digests"].get(runtime, ""),
         "help": base["help"],
-        "interpreter": base["interpreter"].format(**fields),
+        "interpreter": base["interpreter"].format(**known),
         "root": base.get("root", True),
         "apt": base.get("apt", True),
         "uv": base.get("uv", False),
@@ -342,16 +361,16 @@ def requirement(name: str, pinned: Table) -> str:
 def pipelines(standard: Table) -> Table:
     """Return what pipelines run on: a runner, actions, images by reference."""
     ci = standard["ci"]
-    images = {name: value for name, value in ci.items() if name not in ("runner", "actions")}
-    python = images.pop("python")
     return {
         "runner": ci["runner"],
         "actions": ci["actions"],
         "pythons": {
-            version: reference(python.format(python=version), standard, public=True)
+            version: reference(
+                ci["python"].format(**fields({}, version, standard)), standard, public=True
+            )
             for version in standard["python"]
         },
-        **{name: reference(value, standard, public=True) for name, value in images.items()},
+        **{name: reference(ci[name], standard, public=True) for name in CI_IMAGES},
     }
 
 

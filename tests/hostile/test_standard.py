@@ -89,6 +89,13 @@ def broken() -> Iterator[Broken]:
         if it.key in ("debian", "python_version", "base_image", "of"):
             text = it.instead(f'{it.key} = "nowhere"')
             yield Broken(f"{it.path} = nowhere", text, it.line, it.path)
+    for it in statements():
+        if it.table in ("ci", "database") and it.key not in ("python", "runner"):
+            text = it.instead(f'{it.key} = "image:{{python}}"')
+            yield Broken(f"{it.path} with a field", text, it.line, it.path)
+    for wrong in ("python:3.13-slim-tricksy", "python:3.12", "ubuntu-24.04"):
+        pinned = "\n".join([*LINES, f'"{wrong}" = "sha256:{"0" * 64}"'])
+        yield Broken(f"a digest of {wrong}", pinned, len(LINES) + 1, f'digests."{wrong}"')
     for number, line in enumerate(LINES, 1):
         if line.startswith("["):
             header = re.sub(r"\](?!.*\]).*", "", line)
