@@ -85,8 +85,8 @@ tags: .venv/installed ## Set the tag of each release that main records
 plain: .venv/installed ## Write the edition that needs no trust: DEST=../plain
 	@$(BIN)/python tasks/plain.py "$$DEST"
 
-engine: .venv/installed ## Keep a Docker engine for a machine that has none
-	$(BIN)/python -m tests.engine up
+engine: .venv/installed ## Keep a Docker engine for a machine that has none: [BASES=python:3.13-slim-trixie]
+	@$(BIN)/python -m tests.engine up $(BASES)
 
 bench: .venv/bench ## Measure the images beside others: [ROUNDS=3] [ONLY=light] [QUICK=1] [ENGINE=own]
 	@$(if $(filter own,$(ENGINE)),,TEST_ENGINE=private) $(BIN)/python -m benchmarks run \

@@ -1,4 +1,7 @@
-"""`make bench-compare`: what of the template's own figures got worse, beyond their spread."""
+"""`make bench-compare`: what of the template's own figures got worse, beyond their spread.
+
+That is where each median lies outside the middle half of the other's samples.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,11 @@ def worse(old: Results, new: Results) -> Iterator[str]:
                 before, after = old.get(app, contender, measure), new.get(app, contender, measure)
                 if before and after and _is_worse(measure, before, after):
                     unit = MEASURES[measure].unit
+                    more = after.median / before.median - 1 if before.median else 0
                     yield (
                         f"{app}, {contender}: {MEASURES[measure].title} is "
-                        f"{amount(after.median, unit)}, it was {amount(before.median, unit)}."
+                        f"{amount(after.median, unit)}, it was {amount(before.median, unit)} "
+                        f"({more:+.2%})."
                     )
 
 
@@ -35,10 +40,10 @@ def gone(old: Results, new: Results) -> Iterator[str]:
 
 
 def _is_worse(measure: str, before: Spread, after: Spread) -> bool:
-    """Whether the middle halves of the samples lie apart, in the wrong direction."""
+    """Whether each median lies outside the other's middle half, in the wrong direction."""
     if measure in MORE_IS_BETTER:
-        return after.high < before.low
-    return after.low > before.high
+        return after.median < before.low and after.high < before.median
+    return after.median > before.high and after.low > before.median
 
 
 def main(old: Results, new: Results) -> int:

@@ -29,8 +29,13 @@ def test_what_got_slower_is_named_with_both_figures(
 ) -> None:
     assert compare.main(results, changed(results, "slim", "edit", 1.8, 1.9, 2.0)) == 1
     assert capsys.readouterr().out == (
-        "light, slim: rebuild after a source edit is 1.90 s, it was 0.80 s.\n"
+        "light, slim: rebuild after a source edit is 1.90 s, it was 0.80 s (+137.50%).\n"
     )
+
+
+def test_what_got_worse_is_seen_where_samples_overlap(results: Results) -> None:
+    old = changed(results, "slim", "edit", 0.7, 0.8, 0.9, 1.0)
+    assert compare.main(old, changed(old, "slim", "edit", 0.8, 0.95, 1.0, 1.2)) == 1
 
 
 @pytest.mark.parametrize("values", [(0.8, 1.0, 0.7), (0.1, 0.2, 0.1)])

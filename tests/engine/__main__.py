@@ -34,7 +34,7 @@ def main() -> int:
             with suppress(KeyboardInterrupt):
                 signal.pause()
             return 0
-    except EngineUnavailable as error:
+    except (EngineUnavailable, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
 
