@@ -95,7 +95,7 @@ def environments(value: Any) -> bool:
     return bool(names) and all(named) and len(set(names)) == len(names)
 
 
-HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?"
+HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(:[1-9][0-9]{0,4})?"
 IMAGE = r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", "the name of an image"
 NAME = text(r"[a-z][a-z0-9-]*", "a name such as slim")
 VERSION = text(r"[0-9][A-Za-z0-9.]*", "a version such as 2.5.1")

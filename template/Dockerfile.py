@@ -6,6 +6,7 @@ import importlib.machinery
 import importlib.util
 import os
 import py_compile
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ CHECKED = py_compile.PycInvalidationMode.CHECKED_HASH
 # Of the standard library: tests, screens, and what installs packages.
 UNUSED = {"test", "tests", "idlelib", "tkinter", "turtle.py", "turtledemo", "curses", "_pyrepl"}
 UNUSED |= {"site-packages", "ensurepip", "venv", "distutils", "lib2to3", "pydoc_data"}
+# Of packages: the tests that some bring, a quarter of the source of pandas and numpy.
+TESTS = re.compile("/site-packages/.+/tests/")
 
 Table = dict[str, Any]
 
@@ -56,7 +59,6 @@ def lock(tiers: int) -> None:
     A package's name decides its tier, so that a new version of it changes no other tier.
     """
     check_platform()
-    import re
     import tomllib
     import zlib
 
@@ -86,8 +88,6 @@ def lock(tiers: int) -> None:
 
 def canonical(name: str) -> str:
     """Return a name as the lock writes it."""
-    import re
-
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -142,8 +142,6 @@ def write(folder: Path, packages: list[Table], groups: set[str], options: list[s
 
 def requirement(package: Table) -> str:
     """Return the one version that is locked, with where it comes from."""
-    import re
-
     source = package.get("source", {"type": "legacy"})
     url = source.get("url", "")
     if source["type"] in ("directory", "file"):
@@ -247,8 +245,6 @@ def fetch(*commands: list[str]) -> None:
 
 def refusal(said: str) -> str | None:
     """Return what was refused, and what would help; None if that is not why a command failed."""
-    import re
-
     http = r"40[137] (?:Client Error: )?[A-Z]\w+|could not read Username|Authentication failed"
     trust = "UnknownIssuer|CERTIFICATE_VERIFY_FAILED|certificate verification failed"
     identity = r"(?<=alert: )\w+|ALERT_\w+|PEM lib"
@@ -306,7 +302,6 @@ def environment(*absent: str) -> None:
 def check_libraries(site: Path, absent: tuple[str, ...]) -> None:
     """End with a sentence where a module needs a shared library that this image does not have."""
     import mmap
-    import re
     import subprocess
 
     interpreter = Path(sys.executable).read_bytes()
@@ -378,7 +373,13 @@ def check_imports() -> None:
 def finish(date: int) -> None:
     """Compile the layer, and make modes and times the same on every machine."""
     compileall.compile_dir(
-        LAYER, force=True, quiet=2, stripdir=LAYER, prependdir="/", invalidation_mode=CHECKED
+        LAYER,
+        force=True,
+        quiet=2,
+        rx=TESTS,
+        stripdir=LAYER,
+        prependdir="/",
+        invalidation_mode=CHECKED,
     )
     for path in [LAYER, *LAYER.rglob("*")]:
         if not path.is_symlink():

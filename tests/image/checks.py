@@ -183,8 +183,13 @@ def compiles_nothing(life: Life) -> None:
 
 
 def has_bytecode_for_all(image: Image) -> None:
-    """Beside each source above the base, loaded so far or not, lies its bytecode."""
-    sources = [PurePosixPath(path) for path in image.entries if path.endswith(".py")]
+    """Beside each source above the base, loaded so far or not, lies its bytecode.
+
+    But for the tests that packages bring.
+    """
+    tests = re.compile("/site-packages/.+/tests/")
+    paths = [path for path in image.entries if path.endswith(".py") and not tests.search(path)]
+    sources = [PurePosixPath(path) for path in paths]
     [tag] = {path.rpartition(".cpython-")[2] for path in image.entries if path.endswith(".pyc")}
     missing = [
         str(path)

@@ -15,14 +15,18 @@ pytestmark = pytest.mark.image
 
 @pytest.fixture(scope="module", params=["slim-3.13", "distroless-3.13", "distroless-3.14"])
 def service(request: pytest.FixtureRequest, workshop: Workshop) -> Service:
-    """Return a service that uses both, and a dependency that looks for the library by its name."""
+    """Return a service that uses both, a dependency that looks for the library by its name, and one
+    that brings its tests.
+    """
     base, python = request.param.split("-")
     name = f"worker-slots-{request.param}"
     slots = {"runtime_packages": ["libpq5"], "extra_paths": ["migrations", "alembic.ini"]}
     folder = workshop.write(name, "worker", base, python, **slots)
     project = folder / "pyproject.toml"
     text = project.read_text("utf-8")
-    project.write_text(text.replace("dependencies = [", 'dependencies = [\n    "psycopg",', 1))
+    project.write_text(
+        text.replace("dependencies = [", 'dependencies = [\n    "psycopg", "greenlet",', 1)
+    )
     (folder / "migrations" / "versions").mkdir(parents=True)
     (folder / "migrations" / "versions" / "0001.py").write_text("STEP = 1\n")
     (folder / "alembic.ini").write_text("[alembic]\n")
@@ -53,6 +57,14 @@ def test_runtime_packages_leave_no_package_lists(service: Service) -> None:
     files = {path for path, entry in added if entry.isfile() and entry.size}
     fetched = ("var/lib/apt/lists/", "var/cache/apt/")
     assert [path for path in files if path.startswith(fetched)] == []
+
+
+def test_the_tests_that_a_package_brings_are_not_compiled(service: Service) -> None:
+    files = [path for path in service.image.entries if "/site-packages/greenlet/" in path]
+    tests = [path for path in files if "/greenlet/tests/" in path]
+    assert [path for path in tests if path.endswith(".py")]
+    assert not [path for path in tests if path.endswith(".pyc")]
+    assert [path for path in files if "/greenlet/__pycache__/__init__." in path]
 
 
 def test_extra_paths_are_in_the_image_and_root_owns_them(service: Service) -> None:

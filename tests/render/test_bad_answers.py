@@ -17,6 +17,8 @@ WRONG = [
     ("extra_paths", "[~, migrations]", "are a list of files and folders"),
     ("image_repository", "--help/bar", "such as ghcr.io/acme/my-service"),
     ("image_repository", "../bar", "such as ghcr.io/acme/my-service"),
+    ("image_repository", "acme.example:0/bar", "such as ghcr.io/acme/my-service"),
+    ("package_index", "https://packages.example.com:0/", "an address such as https://"),
     ("app_package", "typing_extensions", "choose a name such as app"),
     ("project_name", "", "1 to 80 characters"),
     ("project_name", "x" * 81, "1 to 80 characters"),
@@ -91,6 +93,7 @@ WRONG = [
     ("uid", "4294967296", "from 1 to 2147483647"),
     ("uid", "root", "no whole number"),
     ("build_packages", "gcc", "a list of their names, such as [gcc, libpq-dev]"),
+    ("build_packages", "[gcc-]", "a list of their names, such as [gcc, libpq-dev]"),
     ("build_packages", "{gcc: 13}", "a list of their names, such as [gcc, libpq-dev]"),
     ("build_packages", "[gcc", "a list of their names, such as [gcc, libpq-dev]"),
     ("build_packages", "[[gcc]]", "a list of their names, such as [gcc, libpq-dev]"),
@@ -154,6 +157,34 @@ def test_an_answer_that_another_one_makes_wrong_is_told_so(
     sentence = refused("--data", other, "--data", f"{question}={answer}")
     assert sentence.startswith(f"{question}: ")
     assert right in sentence
+
+
+CRON = ("--data=service_kind=job", "--data=deploy=kustomize")
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["3", "/ / / / /", "- - - - -", "* * * *", "0 3 * * * *", "*/0 * * * *", "0 , * * *"],
+)
+def test_a_schedule_that_no_cluster_takes_is_told_what_would_be_right(
+    refused: Refused, schedule: str
+) -> None:
+    sentence = refused(*CRON, f"--data=schedule={schedule}")
+    assert sentence.startswith("schedule: ")
+    assert "has five fields, such as 0 3 * * *" in sentence
+
+
+@pytest.mark.parametrize(
+    "schedule", ["@daily", "*/5 0-6/2 1,15 JAN-MAR,7 mon-fri", "59 23 31 12 0"]
+)
+def test_a_schedule_is_taken_as_it_is(
+    folder: Path, tmp_path: Path, copier: Copier, schedule: str
+) -> None:
+    command = "copy", "--trust", "--defaults", "--skip-tasks", "--vcs-ref=HEAD", *CRON
+    outcome = copier(*command, f"--data=schedule={schedule}", folder, tmp_path / "service")
+    assert outcome.code == 0, outcome
+    stored = yaml.safe_load((tmp_path / "service/.copier-answers.yml").read_text("utf-8"))
+    assert stored["schedule"] == schedule
 
 
 def test_a_base_without_the_python_is_told_where_nothing_carries_it(
