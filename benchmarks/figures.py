@@ -56,7 +56,7 @@ def conditions(results: Results) -> str:
     return (
         f"Docker {versions['docker']}, Python {versions['python']}, Poetry {versions['poetry']}, "
         f"uv {versions['uv']}, on {machine['cores']} cores with {machine['memory_gb']} GB "
-        f"({machine['system']})."
+        f"({machine['system']}){', ' + about['day'] if 'day' in about else ''}."
     )
 
 

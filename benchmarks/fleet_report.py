@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -107,6 +108,7 @@ def processor(results: list[Result]) -> dict[str, float]:
 def figures(results: list[Result], seed: int) -> dict[str, Any]:
     """Return all that a run says."""
     return {
+        "day": str(date.today()),
         "seed": seed,
         "rows": rows(results),
         "processor seconds": processor(results),
@@ -127,6 +129,7 @@ def sentences(run: dict[str, Any]) -> list[str]:
     cpu, peak = run["processor seconds"], run["memory in MB, at most"]
     bare = f", bare {cpu['bare']:.2f}: {cpu['ratio']:.2f} times" if "bare" in cpu else ""
     return [
+        *([f"Measured on {run['day']}."] if "day" in run else []),
         f"Seconds of a processor, median: {cpu['median']:.2f}{bare}.",
         f"Memory of an update, at most: {peak['first quarter']} MB in the first quarter of the "
         f"run, {peak['last quarter']} MB in the last.",

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import date
 from copy import deepcopy
 from importlib.metadata import version
 from pathlib import Path
@@ -99,6 +100,7 @@ def about(engine: Engine) -> dict[str, object]:
     """Return what the figures were taken with and on; nothing that names the machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
+        "day": str(date.today()),
         "machine": {
             "cores": os.cpu_count(),
             "memory_gb": round(memory / 1e9),

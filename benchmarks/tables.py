@@ -41,7 +41,9 @@ def titles() -> dict[str, str]:
 def bars(results: Results) -> Rows:
     """Each bar, what was measured, and whether that meets it."""
     places = [(app, name) for app, name in PLACES if results.samples.get(app, {}).get(name)]
-    rows = [["", "wanted", *([f"{app}, {name}" for app, name in places] or ["measured"])]]
+    called = {name: title.removeprefix("this template, ") for name, title in titles().items()}
+    columns = [f"{app}, {called[name]}" for app, name in places] or ["measured"]
+    rows = [["", "wanted", *columns]]
     for bar in BARS:
         cells = [verdict(bar, bar.value(results, app, name)) for app, name in places]
         if any(cells):

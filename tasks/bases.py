@@ -1,6 +1,6 @@
 """`make bases`: the organisation's own builder and runtime images, for each Python on offer.
 
-Each is tagged by its Python, and by its Python and day. PUSH=1 pushes them too, and pins what was
+Each is tagged by its Python, and by its Python and minute (UTC). PUSH=1 pushes them too, and pins what was
 pushed in standard.toml: a service keeps its base layers until a release brings the new digests.
 """
 
@@ -11,7 +11,7 @@ import json
 import os
 import shlex
 import sys
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,10 +34,10 @@ def names(standard: Table, python: str) -> dict[str, str]:
     return {target: base[target].format(**fields) for target in TARGETS}
 
 
-def build(standard: Table, python: str, day: str, *, push: bool) -> dict[str, str]:
+def build(standard: Table, python: str, minute: str, *, push: bool) -> dict[str, str]:
     """Build both images for one Python, and push them under both their names.
 
-    Returns their names, without the day, and the digest that the registry gave to each.
+    Returns their names, without the minute, and the digest that the registry gave to each.
     """
     known = table(standard)
     made = {}
@@ -59,7 +59,7 @@ def build(standard: Table, python: str, day: str, *, push: bool) -> dict[str, st
                 f"--build-context=template={STANDARD.parent / 'template'}",
                 [f"--build-arg={key}={value}" for key, value in arguments.items()],
                 f"--tag={name}",
-                f"--tag={name}-{day}",
+                f"--tag={name}-{minute}",
                 # Not by `docker push`, which knows nothing of what a builder of its own has made.
                 *(["--push", f"--metadata-file={metadata}"] if push else []),
                 RECIPE,
@@ -83,7 +83,7 @@ def main() -> None:
     options = parser.parse_args()
     standard = read()
     offered = [name for name, python in standard["python"].items() if not python.get("retired")]
-    day = f"{date.today():%Y.%m.%d}"
+    minute = f"{datetime.now(UTC):%Y.%m.%d-%H%M}"
     if unknown := [python for python in options.pythons if python not in offered]:
         sys.exit(f"Python {unknown[0]} is not offered; choose of {', '.join(offered)}.")
     custom = standard["base"].get("custom", {})
@@ -93,10 +93,10 @@ def main() -> None:
             "a runtime image, of another base."
         )
     for python in options.pythons or offered:
-        for name, digest in build(standard, python, day, push=options.push).items():
+        for name, digest in build(standard, python, minute, push=options.push).items():
             if digest:
                 pin(name, digest)
-            print(f"{name}, also as {name}-{day}")
+            print(f"{name}, also as {name}-{minute}")
 
 
 if __name__ == "__main__":
