@@ -166,7 +166,7 @@ def main() -> None:
     locked = Path("poetry.lock").exists()
     steps = [change, *([] if locked else ["make lock"]), "make run", "make image"]
     say("\n  ".join(["\nNext:", *steps]))
-    say("README.md says what an update brings when it is wanted, such as Compose.")
+    say("README.md lists what you can add later, such as Compose.")
 
 
 if __name__ == "__main__":

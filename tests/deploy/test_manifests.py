@@ -276,6 +276,18 @@ def test_the_machine_s_metadata_is_out_of_reach_and_what_gives_a_pod_its_own_is_
     service: Service,
 ) -> None:
     [policy] = of_kind(built(service() / "deploy/base"), "NetworkPolicy")
-    [rule] = policy["spec"]["egress"]
-    kept = {name for to in rule["to"] for name in to["ipBlock"]["except"]}
+    addresses, names = policy["spec"]["egress"]
+    *blocks, pods = addresses["to"]
+    kept = {name for to in blocks for name in to["ipBlock"]["except"]}
     assert kept == {"169.254.169.254/32", "fd00:ec2::254/128"}
+    assert pods == {"namespaceSelector": {}}  # to Cilium, no address block holds a pod
+    assert names == {"ports": [{"port": 53, "protocol": p} for p in ("UDP", "TCP")]}
+
+
+@pytest.mark.parametrize(("canary", "waits"), [("none", True), ("rollouts", False)])
+def test_flux_waits_for_nothing_whose_health_it_cannot_read(
+    service: Service, canary: str, waits: bool
+) -> None:
+    text = (service(canary=canary) / "deploy/examples/flux.yaml").read_text("utf-8")
+    kustomizations = [item for item in yaml.safe_load_all(text) if item["kind"] == "Kustomization"]
+    assert [item["spec"]["wait"] for item in kustomizations] == [waits] * len(ENVIRONMENTS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
@@ -53,6 +55,27 @@ def test_it_is_unready_while_the_database_does_not_answer(shop: Composed) -> Non
     told = [line["message"] for line in shop.container().lines if line["level"] == "WARNING"]
     assert [line for line in told if line.startswith("the database does not answer: ")]
     assert "postgres:postgres" not in shop.container().output
+
+
+def test_those_who_ask_whether_it_is_ready_share_a_connection(shop: Composed) -> None:
+    others = "datname = current_database() AND pid <> pg_backend_pid()"
+    container, enough = shop.container(), Event()
+
+    def ask() -> set[int]:
+        answers = set()
+        while not enough.is_set():
+            answers.add(container.get("/health/ready")[0])
+        return answers
+
+    with ThreadPoolExecutor(20) as pool:
+        asking = [pool.submit(ask) for _ in range(20)]
+        try:
+            question = f"SELECT count(*) FROM pg_stat_activity WHERE {others}"
+            taken = {psql(shop, question) for _ in range(5)}
+        finally:
+            enough.set()
+        assert set().union(*(one.result() for one in asking)) == {200}
+    assert taken == {"1"}
 
 
 @pytest.mark.parametrize("address", ["no-address:s3cret", "mysql://user:s3cret@localhost/shop"])

@@ -124,7 +124,7 @@ def test_all_goes_well(make: Make, tools: Tools, identity: Path) -> None:
     made = make(PATH=tools(poetry=POETRY_2), GIT_CONFIG_GLOBAL=str(identity))
     assert made.sentences == ["Locking the dependencies ..."]
     assert made.next_steps == [f"cd {made.path}", "make run", "make image"]
-    assert made.outcome.errors.endswith("brings when it is wanted, such as Compose.\n")
+    assert made.outcome.errors.endswith("lists what you can add later, such as Compose.\n")
     assert git(made.path, "log", "--format=%an %s") == "Somebody Create the service"
     assert git(made.path, "status", "--porcelain") == ""
     assert "poetry.lock" in git(made.path, "ls-files").splitlines()

@@ -164,7 +164,7 @@ CRON = ("--data=service_kind=job", "--data=deploy=kustomize")
 
 @pytest.mark.parametrize(
     "schedule",
-    ["3", "/ / / / /", "- - - - -", "* * * *", "0 3 * * * *", "*/0 * * * *", "0 , * * *"],
+    ["3", "/ / / / /", "- - - - -", "* * * *", "0 3 * * * *", "*/0 * * * *", "0 , * * *", "0 3 * * 7", "60 3 * * *"],
 )
 def test_a_schedule_that_no_cluster_takes_is_told_what_would_be_right(
     refused: Refused, schedule: str
@@ -185,6 +185,11 @@ def test_a_schedule_is_taken_as_it_is(
     assert outcome.code == 0, outcome
     stored = yaml.safe_load((tmp_path / "service/.copier-answers.yml").read_text("utf-8"))
     assert stored["schedule"] == schedule
+
+
+def test_a_name_that_no_cluster_takes_is_told_how_long_it_may_be(refused: Refused) -> None:
+    sentence = refused("--data=deploy=kustomize", f"--data=project_slug={'x' * 53}")
+    assert sentence.startswith("deploy: a cluster takes short names of at most 52 characters")
 
 
 def test_a_base_without_the_python_is_told_where_nothing_carries_it(

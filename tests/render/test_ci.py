@@ -101,6 +101,16 @@ def test_no_job_may_more_than_it_needs(service: Service) -> None:
         assert checkout["with"]["persist-credentials"] is False
 
 
+def test_a_commit_is_published_once_at_a_time_and_a_promotion_publishes_nothing(
+    service: Service,
+) -> None:
+    for deploy, ignored in (("none", None), ("kustomize", ["deploy/overlays/**"])):
+        made = service(ci="github", deploy=deploy, image_repository="ghcr.io/acme/shop")
+        workflow = yaml.safe_load((made / PATHS["github"]).read_text("utf-8"))
+        assert workflow[True]["push"].get("paths-ignore") == ignored  # YAML takes "on" for a truth
+        assert workflow["jobs"]["publish"]["concurrency"] == "publish-${{ github.sha }}"
+
+
 @pytest.mark.parametrize(
     ("event", "ref", "ended"),
     [("pull_request", "refs/pull/7/merge", True), ("push", "refs/heads/main", False)],

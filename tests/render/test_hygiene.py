@@ -67,7 +67,7 @@ TELEMETRY = "app/telemetry.py"
 PROGRAMS = "deploy/deploy.py", "deploy/overlays.py"  # the same whatever is deployed
 # The one place that names what is off: what an update would bring.
 NOT_ASKED = [name for name, q in QUESTIONS.items() if name[0] != "_" and not q.get("ask", True)]
-LATER = re.compile(r"^## When it is wanted\n.*?(?=^## )", re.MULTILINE | re.DOTALL)
+LATER = re.compile(r"^## What you can add later\n.*?(?=^## )", re.MULTILINE | re.DOTALL)
 BRACES = "renovate.json", "deploy/base/analysistemplate.yaml", PIPELINES["github"]
 
 PODS = "deploy/base/", "deploy/examples/migrate.yaml"

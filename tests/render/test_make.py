@@ -42,6 +42,30 @@ def test_a_version_that_is_added_reaches_poetry_and_no_shell(made: Path) -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("packages", "asked"), [("", ""), ("starlette h11", " 'starlette' 'h11'")]
+)
+def test_newer_versions_are_locked_of_all_packages_or_of_some(
+    made: Path, packages: str, asked: str
+) -> None:
+    ended = run("make", "--dry-run", "upgrade", f"PACKAGES={packages}", "POETRY=echo", cwd=made)
+    assert ended.output.rstrip() == f"echo update --lock{asked}"
+
+
+def test_poetry_comes_through_the_mirror_that_packages_come_through(made: Path) -> None:
+    mirror = "https://mirror.example.com/simple/"
+    for given, asked in (
+        ((), False),
+        (("CA_BUNDLE=ca.pem",), False),
+        ((f"POETRY_PYPI_MIRROR_URL={mirror}",), True),
+    ):
+        ended = run("make", "--dry-run", "lock", *given, cwd=made)
+        assert ("pip install" in ended.output, f"--index-url={mirror}" in ended.output) == (
+            True,
+            asked,
+        )
+
+
 def test_who_adds_nothing_is_told_how(made: Path) -> None:
     ended = run("make", "--silent", "add", "POETRY=false", cwd=made, env={"PACKAGES": ""})
     assert ended.code == 2
