@@ -9,8 +9,8 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import date
 from copy import deepcopy
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from subprocess import CalledProcessError

@@ -1,7 +1,8 @@
 """`make bases`: the organisation's own builder and runtime images, for each Python on offer.
 
-Each is tagged by its Python, and by its Python and minute (UTC). PUSH=1 pushes them too, and pins what was
-pushed in standard.toml: a service keeps its base layers until a release brings the new digests.
+Each is tagged by its Python, and by its Python and minute (UTC). PUSH=1 pushes them too, and pins
+what was pushed in standard.toml: a service keeps its base layers until a release brings the new
+digests.
 """
 
 from __future__ import annotations

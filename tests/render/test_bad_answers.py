@@ -164,7 +164,17 @@ CRON = ("--data=service_kind=job", "--data=deploy=kustomize")
 
 @pytest.mark.parametrize(
     "schedule",
-    ["3", "/ / / / /", "- - - - -", "* * * *", "0 3 * * * *", "*/0 * * * *", "0 , * * *", "0 3 * * 7", "60 3 * * *"],
+    [
+        "3",
+        "/ / / / /",
+        "- - - - -",
+        "* * * *",
+        "0 3 * * * *",
+        "*/0 * * * *",
+        "0 , * * *",
+        "0 3 * * 7",
+        "60 3 * * *",
+    ],
 )
 def test_a_schedule_that_no_cluster_takes_is_told_what_would_be_right(
     refused: Refused, schedule: str

@@ -67,6 +67,7 @@ TELEMETRY = "app/telemetry.py"
 PROGRAMS = "deploy/deploy.py", "deploy/overlays.py"  # the same whatever is deployed
 # The one place that names what is off: what an update would bring.
 NOT_ASKED = [name for name, q in QUESTIONS.items() if name[0] != "_" and not q.get("ask", True)]
+POLICY = "deploy/base/networkpolicy.yaml"
 LATER = re.compile(r"^## What you can add later\n.*?(?=^## )", re.MULTILINE | re.DOTALL)
 BRACES = "renovate.json", "deploy/base/analysistemplate.yaml", PIPELINES["github"]
 
@@ -143,6 +144,8 @@ def test_what_serves_no_http_knows_nothing_of_it(
         texts = {n: t for n, t in texts.items() if n != TELEMETRY and not n.startswith("deploy/")}
     if "database" in answers:  # which does
         texts.pop("compose.yaml", None)
+    if policy := texts.get(POLICY):  # each asks for names
+        texts[POLICY] = policy.partition("  egress:")[0]
     for path, text in texts.items():
         if path.startswith(PODS):  # where these say how much memory they ask for
             texts[path] = re.sub(r"^ *requests:\n", "", text, flags=re.MULTILINE)

@@ -43,7 +43,7 @@ def test_a_version_that_is_added_reaches_poetry_and_no_shell(made: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("packages", "asked"), [("", ""), ("starlette h11", " 'starlette' 'h11'")]
+    ("packages", "asked"), [("", ""), ("pydantic pytest", " 'pydantic' 'pytest'")]
 )
 def test_newer_versions_are_locked_of_all_packages_or_of_some(
     made: Path, packages: str, asked: str
