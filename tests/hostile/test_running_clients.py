@@ -84,13 +84,14 @@ def test_who_does_not_finish_the_headers_in_time_is_hung_up_on(service: Service)
     quick = ("python", "-c", f"{BUSY}main.serving.HEADER_TIMEOUT = 2; main.main()")
     with running(service.image, service.network, *quick) as container, ExitStack() as stack:
         until(container.answers, "an answer")
-        silent, slow, upload = (stack.enter_context(connect(container.port)) for _ in range(3))
+        upload = stack.enter_context(connect(container.port))
+        upload.sendall(REQUEST + b"Content-Length: 4\r\n\r\nab")
+        silent, slow = (stack.enter_context(connect(container.port)) for _ in range(2))
         second, kept = (stack.enter_context(container.connection()) for _ in range(2))
         slow.sendall(NO_REQUEST[-1])
         second.request("POST", "/quick")
         assert second.getresponse().read() == b'"done"'
         second.sock.sendall(NO_REQUEST[-1])
-        upload.sendall(REQUEST + b"Content-Length: 4\r\n\r\nab")
         for _ in range(10):  # a client that goes on asking, for longer than the others wait
             kept.request("POST", "/quick")
             assert kept.getresponse().read() == b'"done"'

@@ -60,7 +60,7 @@ def test_each_image_has_a_second_name_that_stays(service: Service) -> None:
         assert [
             other
             for other in names
-            if re.fullmatch(rf"{re.escape(name)}-\d{{4}}\.\d\d\.\d\d", other)
+            if re.fullmatch(rf"{re.escape(name)}-\d{{4}}\.\d\d\.\d\d-\d{{4}}", other)
         ]
 
 

@@ -174,6 +174,7 @@ CRON = ("--data=service_kind=job", "--data=deploy=kustomize")
         "0 , * * *",
         "0 3 * * 7",
         "60 3 * * *",
+        "0 3 * * foo",
     ],
 )
 def test_a_schedule_that_no_cluster_takes_is_told_what_would_be_right(
@@ -185,7 +186,14 @@ def test_a_schedule_that_no_cluster_takes_is_told_what_would_be_right(
 
 
 @pytest.mark.parametrize(
-    "schedule", ["@daily", "*/5 0-6/2 1,15 JAN-MAR,7 mon-fri", "59 23 31 12 0"]
+    "schedule",
+    [
+        "@midnight",
+        "*/5 0-6/2 1,15 JAN-MAR,7 mon-fri",
+        "59 23 31 12 0",
+        "*/05 03 ? 01 05",
+        "*/120 * * * *",
+    ],
 )
 def test_a_schedule_is_taken_as_it_is(
     folder: Path, tmp_path: Path, copier: Copier, schedule: str
@@ -199,7 +207,7 @@ def test_a_schedule_is_taken_as_it_is(
 
 def test_a_name_that_no_cluster_takes_is_told_how_long_it_may_be(refused: Refused) -> None:
     sentence = refused("--data=deploy=kustomize", f"--data=project_slug={'x' * 53}")
-    assert sentence.startswith("deploy: a cluster takes short names of at most 52 characters")
+    assert sentence.startswith("deploy: a cluster takes names of at most 52 characters here")
 
 
 def test_a_base_without_the_python_is_told_where_nothing_carries_it(

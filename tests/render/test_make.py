@@ -60,7 +60,7 @@ def test_poetry_comes_through_the_mirror_that_packages_come_through(made: Path) 
         ((f"POETRY_PYPI_MIRROR_URL={mirror}",), True),
     ):
         ended = run("make", "--dry-run", "lock", *given, cwd=made)
-        assert ("pip install" in ended.output, f"--index-url={mirror}" in ended.output) == (
+        assert ("pip install" in ended.output, f'--index-url="{mirror}"' in ended.output) == (
             True,
             asked,
         )
