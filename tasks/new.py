@@ -100,7 +100,9 @@ def pair(text: str) -> tuple[str, object]:
     """Return `name=value` as question and answer; the answer is YAML, as with Copier's `--data`."""
     name, equals, value = text.partition("=")
     if not equals:
-        raise argparse.ArgumentTypeError(f"'{text}' is neither a file nor name=value")
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is neither a file nor name=value (quotes keep a value with spaces together)"
+        )
     return name, value
 
 

@@ -260,7 +260,7 @@ def places(folder: Path) -> Places:
             assert package in imported(ast.parse(texts[name])), name
             found["app_package"][name] = package
         if answers.get("deploy") == "kustomize":
-            secret = r"kubectl create secret generic (\S+) "
+            secret = r"kubectl --namespace \S+ create secret generic (\S+) "
             found["project_slug"]["README.md"] = one(secret, readme)
         address = r"postgresql://postgres:postgres@localhost/(\S+)\""
         found["project_slug"][f"{package}/settings.py"] = one(
