@@ -67,10 +67,10 @@ TELEMETRY = "app/telemetry.py"
 PROGRAMS = "deploy/deploy.py", "deploy/overlays.py"  # the same whatever is deployed
 # The one place that names what is off: what an update would bring.
 NOT_ASKED = [name for name, q in QUESTIONS.items() if name[0] != "_" and not q.get("ask", True)]
-POLICY = "deploy/base/networkpolicy.yaml"
 LATER = re.compile(r"^## What you can add later\n.*?(?=^## )", re.MULTILINE | re.DOTALL)
 BRACES = "renovate.json", "deploy/base/analysistemplate.yaml", PIPELINES["github"]
 
+POLICY = "deploy/base/networkpolicy.yaml"
 PODS = "deploy/base/", "deploy/examples/migrate.yaml"
 
 every_service = pytest.mark.parametrize("answers", ALL, ids=name)
